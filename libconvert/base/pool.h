@@ -1,0 +1,18 @@
+/* Parallel loops over a fixed set of worker threads. */
+#ifndef QN_BASE_POOL_H
+#define QN_BASE_POOL_H
+
+#include "base/status.h"
+
+/** One piece of a loop: items [begin, end) on worker `worker` (0..qn_pool_threads-1). */
+typedef void (*qn_pool_fn)(void *arg, int64_t begin, int64_t end, int worker);
+
+/** Threads of the context's pool, the caller included; >= 1. */
+int qn_pool_threads(const qn_context *ctx);
+
+/** Run fn over [0, n) in pieces of at most `grain` items (>= 1), and return when all are done. The pieces are
+ *  the same for every thread count, so a result that depends only on its piece is too. The caller works
+ *  along. A loop inside a loop runs on the worker it is in. A failure inside a piece is the piece's to record. */
+void qn_parallel_for(qn_context *ctx, int64_t n, int64_t grain, qn_pool_fn fn, void *arg);
+
+#endif

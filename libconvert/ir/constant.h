@@ -1,0 +1,74 @@
+/* Constants: what is stored, and how.
+ *
+ * A constant has a logical dtype and shape (what a consumer sees) and an encoding (how it is stored):
+ *
+ *   DENSE    part[VALUES]: the elements in C order, usually borrowed from the mapped source file
+ *   AFFINE   value = (code - zero_point) * scale
+ *            part[CODES]: int8 or uint8, one an element, C order;  part[SCALES]: scale_dtype, one a group;
+ *            part[ZERO_POINTS]: dtype of the codes, one a group, absent when symmetric.
+ *            Groups: axis < 0: one for the tensor; block == 0: one for each index of `axis`;
+ *            block > 0: along `axis`, ceil(dims[axis]/block) groups for each index of the other axes.
+ *   PALETTE  value = lut[index]: part[LUT], part[INDICES] (packed, `bits` each)
+ *
+ * A constant whose `expr` is set has no bytes yet: its dense value is that detached node applied to constant
+ * inputs (a *constant expression*: transpose of a weight, cast, concatenation ...), encoded as `enc` says when
+ * it is filled. Sizes are known before the bytes are: qn_const_part_bytes.
+ */
+#ifndef QN_IR_CONSTANT_H
+#define QN_IR_CONSTANT_H
+
+#include "ir/type.h"
+
+struct qn_node;
+
+typedef enum qn_encoding { QN_ENC_DENSE = 0, QN_ENC_AFFINE = 1, QN_ENC_PALETTE = 2 } qn_encoding;
+
+typedef enum qn_part {
+    QN_PART_VALUES = 0,       /* DENSE */
+    QN_PART_CODES = 0,        /* AFFINE */
+    QN_PART_SCALES = 1,
+    QN_PART_ZERO_POINTS = 2,
+    QN_PART_INDICES = 0,      /* PALETTE */
+    QN_PART_LUT = 1
+} qn_part;
+#define QN_MAX_PARTS 3
+
+typedef struct qn_bytes {
+    const void *data; /**< NULL: not there (yet) */
+    size_t n;
+} qn_bytes;
+
+typedef struct qn_const {
+    qn_dtype dtype;
+    int32_t rank;
+    int64_t dims[QN_MAX_RANK];
+    qn_encoding encoding;
+    qn_dtype code_dtype;   /**< AFFINE: QN_I8 or QN_U8 */
+    qn_dtype scale_dtype;  /**< AFFINE: QN_F32 or QN_F16 */
+    bool symmetric;        /**< AFFINE: no zero points */
+    int32_t axis;          /**< AFFINE, PALETTE: see above; -1 by tensor */
+    int64_t block;         /**< AFFINE: see above */
+    int bits;              /**< PALETTE */
+    qn_bytes part[QN_MAX_PARTS];
+    const struct qn_node *expr; /**< or NULL */
+    const char *name;      /**< of the tensor in the source, for messages */
+} qn_const;
+
+/** Elements; dims were checked when the constant was made. */
+int64_t qn_const_numel(const qn_const *c);
+/** Bytes of a part by the constant's encoding and shape; 0 for a part that it has not. False on overflow. */
+bool qn_const_part_bytes(const qn_const *c, int part, size_t *out);
+/** Sum over parts. */
+size_t qn_const_bytes(const qn_const *c);
+/** True when it is dense and its bytes are here. */
+static inline bool qn_const_is_ready(const qn_const *c) {
+    return c->encoding == QN_ENC_DENSE && (c->part[QN_PART_VALUES].data != NULL || qn_const_numel(c) == 0) && !c->expr;
+}
+/** A dense constant over borrowed bytes (checked: n_bytes fits dtype and dims). Lives in the arena. */
+QN_MUST_USE qn_status qn_const_dense(qn_context *ctx, qn_arena *arena, qn_dtype dtype, int32_t rank,
+                                     const int64_t *dims, const void *data, size_t n_bytes, qn_const **out);
+/** Element i of a ready constant as a number (any dtype). */
+double qn_const_f64(const qn_const *c, int64_t i);
+int64_t qn_const_i64(const qn_const *c, int64_t i);
+
+#endif

@@ -1,0 +1,251 @@
+/* quern.h: the public interface of libquern.
+ *
+ * Load a model (ONNX or .quern), convert it to a package, run it, compare variants, verify a package.
+ *
+ * Conventions
+ *   Status     Every fallible function returns a qn_status that must be looked at. On failure the
+ *              context holds one line that names the file, node or tensor: qn_context_message().
+ *   Ownership  X_create, X_load and X_open hand out an object that the caller ends with X_destroy.
+ *              Pointers read from an object belong to it and live as long as it does.
+ *   Threads    A context and everything made from it is used by one thread at a time; the library
+ *              runs its own pool inside. Separate contexts are independent.
+ *   Quiet      The library does not print or exit, and reads the environment only while a context is
+ *              made (QUERN_ISA masks instruction sets). Log, progress and cancel are callbacks.
+ */
+#ifndef QUERN_H
+#define QUERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define QN_MUST_USE __attribute__((warn_unused_result))
+#define QN_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define QN_API __attribute__((visibility("default")))
+#else
+#define QN_MUST_USE
+#define QN_PRINTF(f, a)
+#define QN_API
+#endif
+
+/** Largest rank of a tensor. A model that needs more is refused as unsupported. */
+#define QN_MAX_RANK 8
+
+/** What a call came to. The values are the exit codes of the command line. */
+typedef enum qn_status {
+    QN_OK = 0,            /**< done */
+    QN_BOUND = 1,         /**< a comparison broke its bound */
+    QN_USAGE = 2,         /**< a wrong argument of the caller */
+    QN_MALFORMED = 3,     /**< input bytes break their format, or are hostile */
+    QN_UNSUPPORTED = 4,   /**< well-formed input that quern does not handle; the message names it */
+    QN_SYSTEM = 5,        /**< memory, disk or permission */
+    QN_CANCELLED = 130    /**< the cancel callback asked to stop */
+} qn_status;
+
+/** Element types; the columns are in schemas/dtypes.def. QN_NONE marks an absent optional tensor. */
+typedef enum qn_dtype {
+    QN_NONE = 0,
+    QN_F32 = 1,
+    QN_U8 = 2,
+    QN_I8 = 3,
+    QN_U16 = 4,
+    QN_I16 = 5,
+    QN_I32 = 6,
+    QN_I64 = 7,
+    QN_BOOL = 9,
+    QN_F16 = 10,
+    QN_F64 = 11,
+    QN_U32 = 12,
+    QN_U64 = 13,
+    QN_BF16 = 16
+} qn_dtype;
+
+/** A dense tensor in C order. `data` has `n_bytes` bytes and is owned by whoever made the tensor. */
+typedef struct qn_tensor {
+    qn_dtype dtype;
+    int32_t rank;
+    int64_t dims[QN_MAX_RANK]; /**< dims[0..rank) are valid, each >= 0 */
+    void *data;
+    size_t n_bytes;
+} qn_tensor;
+
+/* ---- context ---------------------------------------------------------------------------- */
+
+typedef struct qn_context qn_context;
+
+typedef enum qn_log_level { QN_LOG_WARN = 0, QN_LOG_INFO = 1, QN_LOG_DEBUG = 2 } qn_log_level;
+
+typedef struct qn_context_options {
+    int threads;          /**< worker threads, 1..256; 0: the processors this process may use */
+    const char *isa;      /**< highest instruction set to use: "scalar", "avx2", "avx512",
+                               "avx512vnni", "avx512bf16"; NULL: what the machine has */
+    void *user;           /**< passed to the callbacks */
+    void (*log)(void *user, qn_log_level level, const char *line);          /**< or NULL */
+    void (*progress)(void *user, const char *what, uint64_t done, uint64_t total); /**< bytes; or NULL */
+    bool (*cancelled)(void *user);                                         /**< or NULL */
+} qn_context_options;
+
+/** Make a context. `options` may be NULL. Fails with QN_USAGE or QN_SYSTEM. */
+QN_API QN_MUST_USE qn_status qn_context_create(const qn_context_options *options, qn_context **out);
+QN_API void qn_context_destroy(qn_context *ctx);
+/** The line that explains the last failure of a call on `ctx`; "" when there was none. */
+QN_API const char *qn_context_message(const qn_context *ctx);
+
+/** "1.2.3" */
+QN_API const char *qn_version(void);
+
+/* ---- dtypes ------------------------------------------------------------------------------ */
+
+/** "float32" ...; "none" for an unknown code. */
+QN_API const char *qn_dtype_name(qn_dtype dtype);
+/** Bytes of one element; 0 for an unknown code. */
+QN_API size_t qn_dtype_bytes(qn_dtype dtype);
+
+/* ---- models ------------------------------------------------------------------------------- */
+
+/** A model in memory: a graph whose weights stay in the mapped source file. */
+typedef struct qn_model qn_model;
+
+typedef struct qn_load_options {
+    const char *const *dims; /**< "batch=1..64", "height=14..2072:14", "seq=32|128|512", "batch=1" */
+    int32_t n_dims;
+    bool check_crc;          /**< packages: check every entry's CRC while opening */
+} qn_load_options;
+
+/** Open an .onnx file or a .quern package. `options` may be NULL. The message names the file. */
+QN_API QN_MUST_USE qn_status qn_model_load(qn_context *ctx, const char *path, const qn_load_options *options,
+                                           qn_model **out);
+/** Open a model from memory: "onnx" or "quern" bytes that outlive the model; no external data. */
+QN_API QN_MUST_USE qn_status qn_model_load_bytes(qn_context *ctx, const char *name, const void *data, size_t n_bytes,
+                                                 const qn_load_options *options, qn_model **out);
+QN_API void qn_model_destroy(qn_model *model);
+
+/** One input or output. */
+typedef struct qn_port_info {
+    const char *name;
+    qn_dtype dtype;
+    int32_t rank;                            /**< -1: not known before a run */
+    int64_t dims[QN_MAX_RANK];               /**< -1 where symbolic */
+    const char *dim_text[QN_MAX_RANK];       /**< "1370", "batch", "(height//14)*14" */
+} qn_port_info;
+
+QN_API int32_t qn_model_n_inputs(const qn_model *model);
+QN_API int32_t qn_model_n_outputs(const qn_model *model);
+/** Index in [0, n). Strings belong to the model. */
+QN_API qn_port_info qn_model_input(const qn_model *model, int32_t index);
+QN_API qn_port_info qn_model_output(const qn_model *model, int32_t index);
+
+/** One symbolic dimension of the inputs and what it may be, e.g. {"height", "14..2072:14"}. */
+typedef struct qn_dim_info {
+    const char *name;
+    const char *range;
+} qn_dim_info;
+QN_API int32_t qn_model_n_dims(const qn_model *model);
+QN_API qn_dim_info qn_model_dim(const qn_model *model, int32_t index);
+
+/* ---- conversion ------------------------------------------------------------------------------ */
+
+typedef struct qn_convert_options {
+    qn_dtype precision;            /**< QN_F32 (or QN_NONE), QN_F16, QN_BF16 */
+    const char *weights;           /**< weight scheme, e.g. "int8", "int8:per_channel"; NULL: as the precision says */
+    int64_t min_compress_elems;    /**< smaller weights are left alone; 0: 1024 */
+    const char *const *keep_fp32;  /**< glob patterns (*, ?) over node names, source names and ops */
+    int32_t n_keep_fp32;
+    const char *stop_after;        /**< a pass's name, or a number of rewrites; NULL: all */
+    bool no_passes;                /**< store the graph as it was read */
+    const char *recipe;            /**< text kept in the package as the way it was made, or NULL */
+    const char *licence;           /**< of the weights, kept in the package, or NULL */
+} qn_convert_options;
+
+/** What was done to one share of the weights' bytes. */
+typedef struct qn_convert_row {
+    const char *treatment;   /**< "float16", "int8:per_channel", "kept float32" ... */
+    const char *reason;      /**< why, e.g. "under 1024 elements", "norm scale"; "" when it is what was asked */
+    int64_t tensors;
+    uint64_t source_bytes, package_bytes;
+} qn_convert_row;
+
+typedef struct qn_convert_pass {
+    const char *name;
+    int64_t rewrites;
+    double seconds;
+} qn_convert_pass;
+
+/** Belongs to the model it was made from. */
+typedef struct qn_convert_report {
+    const qn_convert_row *rows;
+    int32_t n_rows;
+    const qn_convert_pass *passes;
+    int32_t n_passes;
+    const char *const *warnings;   /**< e.g. a constant clamped to float16's range, by name */
+    int32_t n_warnings;
+    uint64_t source_bytes;         /**< of the weights in the source */
+    uint64_t package_bytes;        /**< of the file */
+    double seconds;
+} qn_convert_report;
+
+/** Rewrite `model` as the options ask (it stays usable: it is then the converted graph) and write it to `path`.
+ *  The file appears whole or not at all; the same source, options and version give the same bytes. `options` and
+ *  `report` may be NULL. */
+QN_API QN_MUST_USE qn_status qn_model_convert(qn_context *ctx, qn_model *model, const qn_convert_options *options,
+                                              const char *path, const qn_convert_report **report);
+
+/** Check every byte of the package at `path` against its own records. */
+QN_API QN_MUST_USE qn_status qn_package_check(qn_context *ctx, const char *path);
+
+/* ---- running ----------------------------------------------------------------------------------- */
+
+typedef struct qn_runner qn_runner;
+
+typedef struct qn_runner_options {
+    bool reference;               /**< the plain kernels that define each op, in place of the fast ones */
+    const char *const *probes;    /**< glob patterns of intermediate values to keep; "*": all */
+    int32_t n_probes;
+} qn_runner_options;
+
+/** A runner over `model`, which must outlive it. */
+QN_API QN_MUST_USE qn_status qn_runner_create(qn_context *ctx, const qn_model *model, const qn_runner_options *options,
+                                              qn_runner **out);
+QN_API void qn_runner_destroy(qn_runner *runner);
+/** Run once: inputs[i] for model input i, outputs[i] filled in for model output i; their data belongs to the runner
+ *  until its next run. QN_USAGE names an input that breaks the model's contract. */
+QN_API QN_MUST_USE qn_status qn_runner_run(qn_runner *runner, const qn_tensor *inputs, int32_t n_inputs,
+                                           qn_tensor *outputs, int32_t n_outputs);
+/** A value kept by a probe: its name, its name in the source model (or NULL), its tensor. */
+typedef struct qn_probe_info {
+    const char *name, *origin;
+    qn_tensor tensor;
+} qn_probe_info;
+QN_API int32_t qn_runner_n_probes(const qn_runner *runner);
+QN_API qn_probe_info qn_runner_probe(const qn_runner *runner, int32_t index);
+
+/** Fill `inputs` (one for each model input) with seeded numbers that suit the dtype: normal floats, integers from a
+ *  small range, true. Symbolic dimensions take `dims` ("NAME=N"), else the smallest of their range that is >= 1 (lists:
+ *  the first). The data belongs to the model. */
+QN_API QN_MUST_USE qn_status qn_model_random_inputs(qn_context *ctx, qn_model *model, uint64_t seed,
+                                                    const char *const *dims, int32_t n_dims, qn_tensor *inputs);
+
+/* ---- comparison ---------------------------------------------------------------------------------- */
+
+/** How far a tensor v is from a reference r. */
+typedef struct qn_comparison {
+    int64_t n;            /**< elements */
+    double max_abs;       /**< max |v - r| */
+    double max_rel;       /**< max |v - r| / max |r| */
+    double rmse;          /**< sqrt(mean (v - r)^2) */
+    double sqnr_db;       /**< 10 log10(sum r^2 / sum (v - r)^2) dB; infinite when equal */
+    double cosine;        /**< v.r / (|v| |r|) */
+} qn_comparison;
+/** Any dtypes, the same shape (QN_USAGE otherwise). */
+QN_API QN_MUST_USE qn_status qn_tensor_compare(qn_context *ctx, const qn_tensor *r, const qn_tensor *v,
+                                               qn_comparison *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
