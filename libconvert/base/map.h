@@ -30,7 +30,7 @@ QN_MUST_USE qn_status qn_outfile_commit(qn_context *ctx, qn_outfile *f);
 void qn_outfile_destroy(qn_outfile *f);
 void qn_outfile_unlink_all(void);
 
-/** Read a small file whole (at most `limit` bytes, else QN_MALFORMED) into the arena-free buffer *data (free()). */
+/** Read a small file whole (at most `limit` bytes, else QN_MALFORMED) into *data, a 0 after it; free() it. */
 QN_MUST_USE qn_status qn_read_file(qn_context *ctx, const char *path, size_t limit, char **data, size_t *n_bytes);
 
 #endif

@@ -4,6 +4,15 @@
 
 #include "base/status.h"
 
+typedef struct qn_pool qn_pool;
+
+/** A pool of `threads` workers, the caller counted (1: no thread is started). Threads start at the first loop. NULL when
+ *  out of memory. */
+qn_pool *qn_pool_create(int threads);
+void qn_pool_destroy(qn_pool *pool);
+/** The pool of a context. */
+qn_pool *qn_context_pool(const qn_context *ctx);
+
 /** One piece of a loop: items [begin, end) on worker `worker` (0..qn_pool_threads-1). */
 typedef void (*qn_pool_fn)(void *arg, int64_t begin, int64_t end, int worker);
 

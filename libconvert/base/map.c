@@ -1,0 +1,108 @@
+/* Files mapped for reading. */
+#include "base/map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct qn_map {
+    char *path;
+    void *data; /* MAP_FAILED when the file is empty */
+    size_t n_bytes;
+    qn_map *prev, *next;
+};
+
+/* All open maps: qn_map_release must not touch memory that is not a file's (its pages would turn to zeros). */
+static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
+static qn_map *g_maps;
+
+static void enlist(qn_map *map) {
+    pthread_mutex_lock(&g_lock);
+    map->next = g_maps;
+    if (g_maps)
+        g_maps->prev = map;
+    g_maps = map;
+    pthread_mutex_unlock(&g_lock);
+}
+
+static void delist(qn_map *map) {
+    pthread_mutex_lock(&g_lock);
+    if (map->prev)
+        map->prev->next = map->next;
+    else if (g_maps == map)
+        g_maps = map->next;
+    if (map->next)
+        map->next->prev = map->prev;
+    pthread_mutex_unlock(&g_lock);
+}
+
+static const uint8_t g_empty[1];
+
+qn_status qn_map_open(qn_context *ctx, const char *path, qn_map **out) {
+    *out = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0)
+        return qn_fail(ctx, QN_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        const char *why = S_ISDIR(st.st_mode) ? "is a folder" : "is not a regular file";
+        close(fd);
+        return qn_fail(ctx, QN_SYSTEM, "%s: %s", path, why);
+    }
+    qn_map *map = calloc(1, sizeof *map);
+    char *copy = strdup(path);
+    if (!map || !copy) {
+        free(map);
+        free(copy);
+        close(fd);
+        return qn_fail_memory(ctx, sizeof *map, "a mapped file");
+    }
+    map->path = copy;
+    map->n_bytes = (size_t)st.st_size;
+    map->data = MAP_FAILED;
+    if (map->n_bytes)
+        map->data = mmap(NULL, map->n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    int why = errno;
+    close(fd);
+    if (map->n_bytes && map->data == MAP_FAILED) {
+        qn_map_close(map);
+        return qn_fail(ctx, QN_SYSTEM, "%s: cannot map: %s", path, strerror(why));
+    }
+    enlist(map);
+    *out = map;
+    return QN_OK;
+}
+
+void qn_map_close(qn_map *map) {
+    if (!map)
+        return;
+    delist(map);
+    if (map->data != MAP_FAILED)
+        munmap(map->data, map->n_bytes);
+    free(map->path);
+    free(map);
+}
+
+const uint8_t *qn_map_data(const qn_map *map) { return map->data == MAP_FAILED ? g_empty : map->data; }
+size_t qn_map_bytes(const qn_map *map) { return map->n_bytes; }
+const char *qn_map_path(const qn_map *map) { return map->path; }
+
+void qn_map_release(const void *data, size_t n) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)data;
+    pthread_mutex_lock(&g_lock);
+    for (const qn_map *map = g_maps; map; map = map->next) {
+        uintptr_t begin = (uintptr_t)map->data, end = begin + map->n_bytes;
+        if (map->data == MAP_FAILED || at < begin || at >= end || n > end - at)
+            continue;
+        uintptr_t from = (at + page - 1) & ~(page - 1), to = (at + n) & ~(page - 1);
+        if (from < to)
+            (void)madvise((void *)from, to - from, MADV_DONTNEED);
+        break;
+    }
+    pthread_mutex_unlock(&g_lock);
+}
