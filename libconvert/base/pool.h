@@ -10,6 +10,8 @@ typedef struct qn_pool qn_pool;
  *  out of memory. */
 qn_pool *qn_pool_create(int threads);
 void qn_pool_destroy(qn_pool *pool);
+/** Its threads, the caller included. */
+int qn_pool_size(const qn_pool *pool);
 /** The pool of a context. */
 qn_pool *qn_context_pool(const qn_context *ctx);
 
@@ -23,5 +25,7 @@ int qn_pool_threads(const qn_context *ctx);
  *  the same for every thread count, so a result that depends only on its piece is too. The caller works
  *  along. A loop inside a loop runs on the worker it is in. A failure inside a piece is the piece's to record. */
 void qn_parallel_for(qn_context *ctx, int64_t n, int64_t grain, qn_pool_fn fn, void *arg);
+/** The same on a pool. */
+void qn_pool_for(qn_pool *pool, int64_t n, int64_t grain, qn_pool_fn fn, void *arg);
 
 #endif
