@@ -5,7 +5,7 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
 
-static __mmask16 lanes(size_t left) { return left >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1u); }
+static __mmask16 lanes(size_t left) { return _cvtu32_mask16(left >= 16 ? 0xffffu : (1u << left) - 1u); }
 
 static void to_f16(const float *src, uint16_t *dst, size_t n) {
     for (size_t i = 0; i < n; i += 16) {
