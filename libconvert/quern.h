@@ -148,6 +148,56 @@ typedef struct qn_dim_info {
 QN_API int32_t qn_model_n_dims(const qn_model *model);
 QN_API qn_dim_info qn_model_dim(const qn_model *model, int32_t index);
 
+/** Where a model came from. Strings belong to the model; NULL where nothing is recorded. */
+typedef struct qn_source_info {
+    const char *format;      /**< "onnx" or "quern" */
+    const char *producer;    /**< what wrote the source model */
+    const char *version;     /**< packages: the quern that made it */
+    const char *recipe;      /**< packages: how it was made */
+    const char *licence;     /**< of the weights */
+    int32_t n_sources;       /**< packages: the source files ... */
+    const char *const *source_names;
+    const char *const *source_hashes; /**< ... and their hashes, "xxh3-128:..." */
+    uint64_t file_bytes;     /**< of the file and of its external data */
+} qn_source_info;
+QN_API qn_source_info qn_model_source(const qn_model *model);
+
+/** A name and how often or how much: ops by count, storage by elements and bytes. */
+typedef struct qn_count {
+    const char *name;        /**< "Conv", "float16", "int8 per channel" */
+    int64_t count;           /**< nodes, or tensors */
+    int64_t elements;        /**< 0 for ops */
+    uint64_t bytes;          /**< 0 for ops */
+} qn_count;
+
+/** What is in a model, sorted by name (ops) or bytes (storage). Belongs to the model, valid until its next conversion. */
+typedef struct qn_summary {
+    int64_t parameters;      /**< elements of all floating-point constants that nodes read, small ones included */
+    uint64_t weight_bytes;   /**< of all constants as stored */
+    int64_t nodes;
+    const qn_count *ops;
+    int32_t n_ops;
+    const qn_count *storage;
+    int32_t n_storage;
+} qn_summary;
+QN_API QN_MUST_USE qn_status qn_model_summary(qn_context *ctx, qn_model *model, qn_summary *out);
+
+/** One constant. */
+typedef struct qn_weight_info {
+    const char *name, *storage;
+    qn_dtype dtype;
+    int32_t rank;
+    int64_t dims[QN_MAX_RANK];
+    uint64_t bytes;
+} qn_weight_info;
+/** All constants that nodes read, in graph order; *rows belongs to the model, valid until its next conversion. */
+QN_API QN_MUST_USE qn_status qn_model_weights(qn_context *ctx, qn_model *model, const qn_weight_info **rows,
+                                              int32_t *n);
+
+/** The graph as text (one node a line, with types), or as Graphviz dot. *text is the caller's: free(). */
+QN_API QN_MUST_USE qn_status qn_model_text(qn_context *ctx, const qn_model *model, char **text);
+QN_API QN_MUST_USE qn_status qn_model_dot(qn_context *ctx, const qn_model *model, char **text);
+
 /* ---- conversion ------------------------------------------------------------------------------ */
 
 typedef struct qn_convert_options {
@@ -204,8 +254,10 @@ typedef struct qn_runner qn_runner;
 
 typedef struct qn_runner_options {
     bool reference;               /**< the plain kernels that define each op, in place of the fast ones */
-    const char *const *probes;    /**< glob patterns of intermediate values to keep; "*": all */
+    const char *const *probes;    /**< glob patterns over names and source names of intermediate values to keep;
+                                       "*": all */
     int32_t n_probes;
+    bool profile;                 /**< time each node */
 } qn_runner_options;
 
 /** A runner over `model`, which must outlive it. */
@@ -216,13 +268,29 @@ QN_API void qn_runner_destroy(qn_runner *runner);
  *  until its next run. QN_USAGE names an input that breaks the model's contract. */
 QN_API QN_MUST_USE qn_status qn_runner_run(qn_runner *runner, const qn_tensor *inputs, int32_t n_inputs,
                                            qn_tensor *outputs, int32_t n_outputs);
-/** A value kept by a probe: its name, its name in the source model (or NULL), its tensor. */
+/** A value kept by a probe: its name, its name in the source model (or NULL), the node that made it, its tensor. */
 typedef struct qn_probe_info {
-    const char *name, *origin;
+    const char *name, *origin, *node;
     qn_tensor tensor;
 } qn_probe_info;
+/** What the last run took. */
+typedef struct qn_runner_info {
+    int64_t n_nodes;
+    size_t buffer_bytes;   /**< activations, placed by lifetime */
+    size_t live_bytes;     /**< the least that buffer_bytes could be: the largest sum alive at once */
+    size_t expanded_bytes; /**< constants copied or expanded beside the mapped ones */
+} qn_runner_info;
+QN_API qn_runner_info qn_runner_last_run(const qn_runner *runner);
 QN_API int32_t qn_runner_n_probes(const qn_runner *runner);
 QN_API qn_probe_info qn_runner_probe(const qn_runner *runner, int32_t index);
+
+typedef struct qn_profile_info {
+    const char *node, *op, *kernel;
+    int64_t calls;
+    double seconds;               /**< over all runs */
+} qn_profile_info;
+/** Up to n rows, one a node that ran, of a runner created with `profile`; returns how many there are. */
+QN_API int32_t qn_runner_profile(const qn_runner *runner, qn_profile_info *rows, int32_t n);
 
 /** Fill `inputs` (one for each model input) with seeded numbers that suit the dtype: normal floats, integers from a
  *  small range, true. Symbolic dimensions take `dims` ("NAME=N"), else the smallest of their range that is >= 1 (lists:
@@ -239,11 +307,38 @@ typedef struct qn_comparison {
     double max_rel;       /**< max |v - r| / max |r| */
     double rmse;          /**< sqrt(mean (v - r)^2) */
     double sqnr_db;       /**< 10 log10(sum r^2 / sum (v - r)^2) dB; infinite when equal */
-    double cosine;        /**< v.r / (|v| |r|) */
+    double cosine;        /**< v.r / (|v| |r|); 1 when both are zero */
+    double ref_max;       /**< max |r| */
+    int64_t n_mismatch;   /**< elements with |v - r| > atol + rtol |r| */
+    int64_t first_bad;    /**< first NaN or infinity that only one of the two has; -1: none */
 } qn_comparison;
-/** Any dtypes, the same shape (QN_USAGE otherwise). */
+
+typedef struct qn_compare_options {
+    double rtol, atol;    /**< for n_mismatch */
+    const uint8_t *mask;  /**< one byte an element: 0 leaves it out; NULL: all count */
+} qn_compare_options;
+
+/** Any dtypes, the same shape (QN_USAGE otherwise). A NaN or infinity that both have in the same place counts as equal;
+ *  one that only one has makes the errors infinite and the cosine 0. `options` may be NULL. */
 QN_API QN_MUST_USE qn_status qn_tensor_compare(qn_context *ctx, const qn_tensor *r, const qn_tensor *v,
-                                               qn_comparison *out);
+                                               const qn_compare_options *options, qn_comparison *out);
+
+/* ---- arrays in files --------------------------------------------------------------------------------- */
+
+/** A set of named tensors. */
+typedef struct qn_arrays qn_arrays;
+/** Read an .npy (one array, named after the file), an .npz, an ONNX TensorProto (.pb) or an ONNX test_data_set folder
+ *  (input_N.pb and output_N.pb become "in.NAME" and "out.NAME"; without a stored name, "in.#N"). */
+QN_API QN_MUST_USE qn_status qn_arrays_load(qn_context *ctx, const char *path, qn_arrays **out);
+QN_API void qn_arrays_destroy(qn_arrays *arrays);
+QN_API int32_t qn_arrays_count(const qn_arrays *arrays);
+/** Name and tensor of array `index`; both belong to the set. */
+QN_API const char *qn_arrays_name(const qn_arrays *arrays, int32_t index);
+QN_API const qn_tensor *qn_arrays_tensor(const qn_arrays *arrays, int32_t index);
+/** The array of that name, or NULL. */
+QN_API const qn_tensor *qn_arrays_find(const qn_arrays *arrays, const char *name);
+/** Write an .npy (bfloat16 as float32); the file appears whole or not at all. */
+QN_API QN_MUST_USE qn_status qn_tensor_save(qn_context *ctx, const char *path, const qn_tensor *tensor);
 
 #ifdef __cplusplus
 }

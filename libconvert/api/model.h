@@ -1,0 +1,31 @@
+/* What a model holds, for the files of this folder. */
+#ifndef QN_API_MODEL_H
+#define QN_API_MODEL_H
+
+#include "ir/graph.h"
+#include "package/package.h"
+
+struct qn_model {
+    qn_graph *graph;
+    qn_arena *arena;             /* of everything below; reset by nobody */
+    char *path;
+    bool is_package;
+    qn_provenance provenance;
+    uint64_t file_bytes;
+    /* caches of the public getters */
+    qn_port_info *inputs, *outputs;
+    qn_dim_info *dims;
+    int32_t n_dims;
+};
+
+/** (Re)make the caches of the getters after the graph changed. */
+QN_MUST_USE qn_status qn_model_describe(qn_context *ctx, qn_model *model);
+
+/** "float16", "int8 per channel": how a constant is stored. In the arena. */
+const char *qn_const_storage(qn_arena *arena, const qn_const *c);
+
+/** Each constant that a node or an output of the graph or its subgraphs reads, once, in graph order. */
+QN_MUST_USE qn_status qn_graph_constants(qn_context *ctx, qn_arena *arena, const qn_graph *graph,
+                                         const qn_value ***out, int32_t *n);
+
+#endif
