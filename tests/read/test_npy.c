@@ -77,7 +77,7 @@ QN_TEST(read_npy_refusals) {
         {DICT("<f4", "False", "(3,)"), QN_MALFORMED, "8 bytes of elements, the shape needs 12"},
         {DICT("<f4", "False", "(1,)"), QN_MALFORMED, "8 bytes of elements, the shape needs 4"},
         {DICT("<f4", "False", "(-2,)"), QN_MALFORMED, "a dimension is no number"},
-        {DICT("<f4", "False", "(2"), QN_MALFORMED, "the shape is not a tuple"},
+        {DICT("<f4", "False", "(2"), QN_MALFORMED, "a dimension is no number"},
         {DICT("<f4", "False", "(2)"), QN_MALFORMED, "the shape is not a tuple"},
         {DICT("<f4", "False", "2"), QN_MALFORMED, "the shape is not a tuple"},
         {DICT("<f4", "False", "(99999999999999999999,)"), QN_MALFORMED, "does not fit 64 bits"},
