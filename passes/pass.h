@@ -1,4 +1,27 @@
-/* Passes: rewrites of a graph, driven by schemas/passes.def. */
+/* Passes: rewrites of a graph, driven by schemas/passes.def.
+ *
+ * One pass a file. Its first comment says what it does and shows it; the test of the passes reads the comment and runs
+ * it (tests/passes/test_comments.c):
+ *
+ *   / * NAME: one line.
+ *    *
+ *    * Before:                            or "Before (precision=float16, bound=2e-3):" with options of the run:
+ *    *     input %x: float32[2,3]         precision, weights, keep_fp32, fold_limit, min_compress; bound is the
+ *    *     %a = Identity(%x)              largest difference over the largest magnitude (1e-5)
+ *    *     %y = Relu(%a)
+ *    *     output %y
+ *    * After:
+ *    *     %y = Relu(%x)
+ *    * free text
+ *    * Unchanged (reason):
+ *    *     %y = Sigmoid(%x)
+ *    * /
+ *
+ * Blocks are text as of ir/text.h, indented by four or more. After and Unchanged inherit from the Before above them the
+ * input and const lines that they do not declare themselves, and its output lines when they have none. In After, a name
+ * that is declared nowhere stands for any constant; attributes that are not written are not compared. Several Before
+ * blocks may follow one another, each with its own After and Unchanged; a pass has at least one Unchanged.
+ */
 #ifndef QN_PASSES_PASS_H
 #define QN_PASSES_PASS_H
 
@@ -42,17 +65,26 @@ typedef struct qn_pass {
     qn_pass_fn fn;
 } qn_pass;
 
+/** One function a row, in passes/NAME.c. */
+#define QN_PASS(NAME, ...) qn_status qn_pass_##NAME(qn_pass_run *run);
+#include "passes.def"
+#undef QN_PASS
+
 /** The table, in order; *n rows. */
 const qn_pass *qn_passes(int32_t *n);
 
 /** Ask before each rewrite: false when --stop-after N is used up (then the pass must leave the graph alone).
- *  Counts the rewrite and logs it at debug level. */
+ *  Counts the rewrite and logs it at debug level. `what` completes "NAME: WHAT at LABEL". */
 bool qn_rewrite(qn_pass_run *run, const char *what, const qn_node *at);
 
 /** Run all passes that the options ask for, the checker between them; `stats` (in the graph's arena) may be NULL. */
 QN_MUST_USE qn_status qn_passes_run(qn_context *ctx, qn_graph *graph, const qn_pass_options *options,
                                     qn_pass_stat **stats, int32_t *n_stats);
-/** Run one pass by name until it changes nothing. */
+/** Default of fold_limit_bytes. */
+#define QN_FOLD_LIMIT_BYTES ((int64_t)64 * 1024)
+
+/** Run one pass by name until it changes nothing, types inferred before each run. `options` and `rewrites` may be
+ *  NULL. */
 QN_MUST_USE qn_status qn_pass_run_one(qn_context *ctx, qn_graph *graph, const char *name,
                                       const qn_pass_options *options, int64_t *rewrites);
 
