@@ -1,5 +1,7 @@
 #include "api/model.h"
 
+#include "base/checked.h"
+#include "base/dtype.h"
 #include "compare/metrics.h"
 #include "run/session.h"
 
@@ -78,5 +80,14 @@ qn_status qn_tensor_compare(qn_context *ctx, const qn_tensor *r, const qn_tensor
     *out = (qn_comparison){.n = m.n, .max_abs = m.max_abs, .max_rel = m.max_rel, .rmse = m.rmse, .sqnr_db = m.sqnr_db,
                            .cosine = m.cosine, .ref_max = m.ref_max, .n_mismatch = m.n_mismatch,
                            .first_bad = m.first_bad};
+    return QN_OK;
+}
+
+qn_status qn_tensor_to_f64(qn_context *ctx, const qn_tensor *tensor, double *out) {
+    int64_t n;
+    if (!qn_count_elems(tensor->dims, tensor->rank, &n) || !qn_dtype_row(tensor->dtype))
+        return qn_fail(ctx, QN_USAGE, "a tensor without a dtype or with negative dimensions");
+    for (int64_t i = 0; i < n; i++)
+        out[i] = qn_tensor_element(tensor, i);
     return QN_OK;
 }

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static double element(const qn_tensor *t, int64_t i) {
+double qn_tensor_element(const qn_tensor *t, int64_t i) {
     const char *at = (const char *)t->data + (size_t)i * qn_dtype_bytes(t->dtype);
     union { float f32; double f64; int8_t i8; uint8_t u8; int16_t i16; uint16_t u16; int32_t i32; uint32_t u32;
             int64_t i64; uint64_t u64; } v;
@@ -96,7 +96,7 @@ qn_status qn_metrics_compute(qn_context *ctx, const qn_tensor *r, const qn_tenso
     sums s = {.first_bad = -1};
     for (int64_t i = 0; i < n; i++)
         if (!mask || mask[i])
-            add_pair(&s, element(r, i), element(v, i), i, rtol, atol);
+            add_pair(&s, qn_tensor_element(r, i), qn_tensor_element(v, i), i, rtol, atol);
     *out = (qn_metrics){.n = s.n, .max_abs = s.max_abs, .ref_max = s.ref_max, .first_bad = s.first_bad,
                         .n_mismatch = s.n_mismatch};
     out->rmse = s.n ? sqrt(s.error2 / (double)s.n) : 0;

@@ -22,4 +22,7 @@ typedef struct qn_metrics {
 QN_MUST_USE qn_status qn_metrics_compute(qn_context *ctx, const qn_tensor *r, const qn_tensor *v, const uint8_t *mask,
                                          double rtol, double atol, qn_metrics *out);
 
+/** Element i of a tensor of any dtype as a number. */
+double qn_tensor_element(const qn_tensor *t, int64_t i);
+
 #endif

@@ -1,0 +1,219 @@
+#include "tools/cli.h"
+
+#include <stdlib.h>
+
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static json_t *json_source(const qn_model *model) {
+    qn_source_info s = qn_model_source(model);
+    json_t *row = json_object(), *files = json_array();
+    json_object_set_new(row, "format", json_string(s.format));
+    json_object_set_new(row, "producer", s.producer ? json_string(s.producer) : json_null());
+    json_object_set_new(row, "version", s.version ? json_string(s.version) : json_null());
+    json_object_set_new(row, "recipe", s.recipe ? json_string(s.recipe) : json_null());
+    json_object_set_new(row, "licence", s.licence ? json_string(s.licence) : json_null());
+    for (int32_t i = 0; i < s.n_sources; i++)
+        json_array_append_new(files, json_pack("{s:s, s:s}", "name", s.source_names[i], "hash", s.source_hashes[i]));
+    json_object_set_new(row, "files", files);
+    return row;
+}
+
+static json_t *json_weights(const qn_weight_info *rows, int32_t n) {
+    json_t *list = json_array();
+    for (int32_t i = 0; i < n; i++) {
+        qn_tensor shape = {.rank = rows[i].rank};
+        for (int32_t k = 0; k < rows[i].rank; k++)
+            shape.dims[k] = rows[i].dims[k];
+        json_t *row = json_object();
+        json_object_set_new(row, "name", json_string(rows[i].name));
+        json_object_set_new(row, "dtype", json_string(qn_dtype_name(rows[i].dtype)));
+        json_object_set_new(row, "storage", json_string(rows[i].storage));
+        json_object_set_new(row, "shape", cli_json_shape(&shape));
+        json_object_set_new(row, "bytes", json_integer((json_int_t)rows[i].bytes));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+static int print_json(qn_context *ctx, const cli_args *args, qn_model *model, const qn_summary *s) {
+    json_t *top = json_object(), *ops = json_object(), *storage = json_array(), *dims = json_array();
+    json_object_set_new(top, "file", json_string(cli_operand(args, 0)));
+    json_object_set_new(top, "source", json_source(model));
+    json_object_set_new(top, "file_bytes", json_integer((json_int_t)qn_model_source(model).file_bytes));
+    json_object_set_new(top, "parameters", json_integer(s->parameters));
+    json_object_set_new(top, "bytes", json_integer((json_int_t)s->weight_bytes));
+    json_object_set_new(top, "nodes", json_integer(s->nodes));
+    for (int32_t i = 0; i < s->n_ops; i++)
+        json_object_set_new(ops, s->ops[i].name, json_integer(s->ops[i].count));
+    json_object_set_new(top, "ops", ops);
+    for (int32_t i = 0; i < s->n_storage; i++)
+        json_array_append_new(storage, json_pack("{s:s, s:I, s:I, s:I}", "storage", s->storage[i].name, "tensors",
+                                                 (json_int_t)s->storage[i].count, "elements",
+                                                 (json_int_t)s->storage[i].elements, "bytes",
+                                                 (json_int_t)s->storage[i].bytes));
+    json_object_set_new(top, "storage", storage);
+    json_object_set_new(top, "inputs", cli_json_ports(model, false));
+    json_object_set_new(top, "outputs", cli_json_ports(model, true));
+    for (int32_t i = 0; i < qn_model_n_dims(model); i++)
+        json_array_append_new(dims, json_pack("{s:s, s:s}", "name", qn_model_dim(model, i).name, "range",
+                                              qn_model_dim(model, i).range));
+    json_object_set_new(top, "dimensions", dims);
+    if (cli_flag(args, "weights")) {
+        const qn_weight_info *rows;
+        int32_t n;
+        qn_status status = qn_model_weights(ctx, model, &rows, &n);
+        if (status != QN_OK) {
+            json_decref(top);
+            return cli_fail(ctx, status);
+        }
+        json_object_set_new(top, "weights", json_weights(rows, n));
+    }
+    if (cli_flag(args, "nodes")) {
+        char *text;
+        qn_status status = qn_model_text(ctx, model, &text);
+        if (status != QN_OK) {
+            json_decref(top);
+            return cli_fail(ctx, status);
+        }
+        json_object_set_new(top, "text", json_string(text));
+        free(text);
+    }
+    return cli_print_json(top);
+}
+
+/* ---- as text ---------------------------------------------------------------------------------- */
+
+static void print_ports(const qn_model *model, bool outputs) {
+    int32_t n = outputs ? qn_model_n_outputs(model) : qn_model_n_inputs(model);
+    for (int32_t i = 0; i < n; i++) {
+        qn_port_info port = outputs ? qn_model_output(model, i) : qn_model_input(model, i);
+        printf("  %-7s %s: %s[", outputs ? "output" : "input", port.name, qn_dtype_name(port.dtype));
+        if (port.rank < 0)
+            printf("...");
+        for (int32_t k = 0; k < port.rank; k++)
+            printf("%s%s", k ? "," : "", port.dim_text[k]);
+        printf("]\n");
+    }
+}
+
+static void print_source(const qn_model *model) {
+    qn_source_info s = qn_model_source(model);
+    if (s.producer && s.producer[0])
+        printf("  made by %s\n", s.producer);
+    if (s.version)
+        printf("  converted by quern %s%s%s\n", s.version, s.recipe && s.recipe[0] ? ": " : "", s.recipe ? s.recipe : "");
+    for (int32_t i = 0; i < s.n_sources; i++)
+        printf("  source  %s %s\n", s.source_names[i], s.source_hashes[i]);
+    if (s.licence && s.licence[0])
+        printf("  licence %s\n", s.licence);
+}
+
+static void print_summary(const cli_args *args, const qn_model *model, const qn_summary *s) {
+    char a[32], b[32];
+    printf("%s: %s, %s; %lld parameters in %s\n", cli_operand(args, 0), qn_model_source(model).format,
+           cli_bytes_text((double)qn_model_source(model).file_bytes, a), (long long)s->parameters,
+           cli_bytes_text((double)s->weight_bytes, b));
+    print_source(model);
+    print_ports(model, false);
+    print_ports(model, true);
+    for (int32_t i = 0; i < qn_model_n_dims(model); i++)
+        printf("  %-7s %s=%s\n", "dim", qn_model_dim(model, i).name, qn_model_dim(model, i).range);
+    printf("\n  %-24s %8s %14s %12s\n", "storage", "tensors", "elements", "bytes");
+    for (int32_t i = 0; i < s->n_storage; i++)
+        printf("  %-24s %8lld %14lld %12llu\n", s->storage[i].name, (long long)s->storage[i].count,
+               (long long)s->storage[i].elements, (unsigned long long)s->storage[i].bytes);
+    printf("\n  %lld nodes:", (long long)s->nodes);
+    for (int32_t i = 0; i < s->n_ops; i++)
+        printf("%s %s %lld", i ? "," : "", s->ops[i].name, (long long)s->ops[i].count);
+    printf("\n");
+}
+
+static qn_status print_weights(qn_context *ctx, qn_model *model) {
+    const qn_weight_info *rows;
+    int32_t n;
+    qn_status status = qn_model_weights(ctx, model, &rows, &n);
+    if (status != QN_OK)
+        return status;
+    printf("\n  %-12s %-20s %12s  %s\n", "storage", "shape", "bytes", "name");
+    for (int32_t i = 0; i < n; i++) {
+        char shape[128] = "[";
+        size_t at = 1;
+        for (int32_t k = 0; k < rows[i].rank; k++)
+            at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%lld", k ? "," : "", (long long)rows[i].dims[k]);
+        snprintf(shape + at, sizeof shape - at, "]");
+        printf("  %-12s %-20s %12llu  %s\n", rows[i].storage, shape, (unsigned long long)rows[i].bytes, rows[i].name);
+    }
+    return QN_OK;
+}
+
+static qn_status print_text(qn_context *ctx, const qn_model *model,
+                            qn_status (*make)(qn_context *, const qn_model *, char **)) {
+    char *text;
+    qn_status status = make(ctx, model, &text);
+    if (status != QN_OK)
+        return status;
+    fputs(text, stdout);
+    free(text);
+    return QN_OK;
+}
+
+static int inspect(qn_context *ctx, const cli_args *args, qn_model *model) {
+    qn_summary summary;
+    qn_status status;
+    if (cli_flag(args, "dot")) {
+        status = print_text(ctx, model, qn_model_dot);
+        return status == QN_OK ? QN_OK : cli_fail(ctx, status);
+    }
+    status = qn_model_summary(ctx, model, &summary);
+    if (status != QN_OK)
+        return cli_fail(ctx, status);
+    if (cli_flag(args, "json"))
+        return print_json(ctx, args, model, &summary);
+    print_summary(args, model, &summary);
+    if (cli_flag(args, "weights"))
+        status = print_weights(ctx, model);
+    if (status == QN_OK && cli_flag(args, "nodes")) {
+        putchar('\n');
+        status = print_text(ctx, model, qn_model_text);
+    }
+    return status == QN_OK ? QN_OK : cli_fail(ctx, status);
+}
+
+static int run(const cli_args *args) {
+    qn_context *ctx = cli_context(args);
+    if (!ctx)
+        return QN_USAGE;
+    int n_dims, code;
+    qn_load_options options = {.dims = cli_list(args, "dim", &n_dims)};
+    options.n_dims = n_dims;
+    qn_model *model;
+    qn_status status = qn_model_load(ctx, cli_operand(args, 0), &options, &model);
+    if (status != QN_OK) {
+        code = cli_fail(ctx, status);
+    } else {
+        code = inspect(ctx, args, model);
+        qn_model_destroy(model);
+    }
+    qn_context_destroy(ctx);
+    return code;
+}
+
+static const qn_option g_options[] = {
+    {"nodes", 0, NULL, false, "the whole graph as text, one node a line, with shapes"},
+    {"weights", 'w', NULL, false, "every constant: storage, shape, bytes"},
+    {"dot", 0, NULL, false, "the graph for Graphviz, and nothing else"},
+    {"dim", 0, "NAME=RANGE", true, "bind a dimension: batch=1..64, height=14..2072:14, seq=32|128"},
+    {NULL, 0, NULL, false, NULL},
+};
+static const qn_example g_examples[] = {
+    {"what is in a model", "quern inspect model.onnx"},
+    {"the shapes of every layer at one size", "quern inspect model.onnx --nodes --dim height=518 --dim width=518"},
+    {"a drawing", "quern inspect model.quern --dot | dot -Tsvg -o model.svg"},
+    {NULL, NULL},
+};
+
+const qn_command qn_cmd_inspect = {
+    .name = "inspect", .operands = "SRC", .summary = "show what is in a model or package",
+    .about = "Inputs, outputs, dimensions, parameters, bytes by storage, and how often each op occurs. SRC is an .onnx\n"
+             "file or a .quern package.",
+    .options = g_options, .examples = g_examples, .min_operands = 1, .max_operands = 1, .run = run};
