@@ -19,23 +19,22 @@ QN_MUST_USE qn_status qn_rewrite_insert(qn_pass_run *run, qn_node *before, qn_op
                                         qn_value *const *in, int32_t n_in, qn_node **out);
 /** Set types and contents of the node's outputs from its inputs. */
 QN_MUST_USE qn_status qn_rewrite_infer(qn_pass_run *run, qn_node *node);
-/** Users of `old` read `with` instead; the nodes behind `old` that nobody needs now are dropped. False in *done when
- *  that cannot be (a graph output that would be a bare graph input, so that the copy is needed). */
+/** Users of `old` (and graph outputs) read `with` instead; the nodes behind `old` that nobody needs now are dropped. */
 QN_MUST_USE qn_status qn_rewrite_value(qn_pass_run *run, qn_value *old, qn_value *with);
-/** qn_rewrite_value(old, with) is possible: a graph output stays the result of a node or a constant. */
-bool qn_rewrite_can_replace(const qn_value *old, const qn_value *with);
 /** node->in[index] = value; what stood behind the old input goes when nobody needs it. */
 QN_MUST_USE qn_status qn_rewrite_input(qn_pass_run *run, qn_node *node, int32_t index, qn_value *value);
 /** Drop `node` and, upwards, what only it needed, when nobody reads its outputs. */
 QN_MUST_USE qn_status qn_rewrite_drop(qn_pass_run *run, qn_node *node);
 /** Nobody reads any output of the node, and none is a graph output. */
 bool qn_rewrite_is_dead(const qn_node *node);
+/** Empty a subgraph that is going to be dropped, so that its nodes and outputs use nothing any more. */
+QN_MUST_USE qn_status qn_rewrite_drop_graph(qn_pass_run *run, qn_graph *sub);
 
 /* ---- constants made by passes (passes/fold.c) ------------------------------------------------- */
 
 /** `op` of constants as a constant value of run->graph: evaluated when small (qn_pass_options.fold_limit_bytes), else a
- *  constant expression. `in` are constant values (NULL: absent), `attrs` the attributes. Fails with QN_UNSUPPORTED when
- *  the op is no expression and the result not small; ask qn_fold_can first where that may be. */
+ *  constant expression. `in` are constant values (NULL: absent), `attrs` the attributes. *out is NULL when the result
+ *  can be neither, so ask before qn_rewrite: an unused constant costs nothing. */
 QN_MUST_USE qn_status qn_fold_op(qn_pass_run *run, qn_op op, const char *name, qn_value *const *in, int32_t n_in,
                                  const qn_attr *attrs, int32_t n_attrs, qn_value **out);
 /** What may become of a node whose inputs are all constant. */
@@ -46,9 +45,9 @@ qn_fold qn_fold_can(const qn_pass_run *run, const qn_node *node);
 QN_MUST_USE qn_status qn_fold_node(qn_pass_run *run, qn_node *node, qn_fold how);
 /** `v`, which has no producer, is this constant from now on (type and content set). */
 QN_MUST_USE qn_status qn_fold_set(qn_pass_run *run, qn_value *v, qn_const *c);
-/** The ready constant v as float64 numbers in the scratch arena; a constant of any form is evaluated first. */
+/** The constant v as float64 numbers in the scratch arena, evaluated first when it has to be. */
 QN_MUST_USE qn_status qn_fold_numbers(qn_pass_run *run, const qn_value *v, const double **x, int64_t *n);
-/** A float constant of v's dtype from float64 numbers (rounded once), shape dims[0..rank). */
+/** A constant of a float dtype from float64 numbers (float16 and bfloat16 by way of float32), shape dims[0..rank). */
 QN_MUST_USE qn_status qn_fold_vector(qn_pass_run *run, const char *name, qn_dtype dtype, const int64_t *dims,
                                      int32_t rank, const double *x, qn_value **out);
 

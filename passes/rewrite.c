@@ -1,0 +1,163 @@
+#include "passes/rewrite.h"
+
+#include <string.h>
+
+enum { MAX_GRAPH_DEPTH = 64, SMALL_VALUE_BYTES = 16 * 1024 };
+
+bool qn_rewrite_is_dead(const qn_node *node) {
+    for (int32_t i = 0; i < node->n_out; i++)
+        if (node->out[i] && (node->out[i]->n_uses > 0 || node->out[i]->n_outputs > 0))
+            return false;
+    return true;
+}
+
+/* ---- dropping ------------------------------------------------------------------------------- */
+
+static qn_status drop_graph(qn_pass_run *run, qn_graph *sub, int32_t depth) {
+    if (depth == MAX_GRAPH_DEPTH)
+        return qn_fail(run->ctx, QN_UNSUPPORTED, "graph '%s': more than %d graphs inside each other", sub->name,
+                       (int)MAX_GRAPH_DEPTH);
+    while (sub->last) {
+        qn_node *node = sub->last;
+        for (int32_t i = 0; i < node->n_attrs; i++)
+            if (node->attrs[i].kind == QN_ATTR_GRAPH)
+                QN_TRY(drop_graph(run, node->attrs[i].as.graph, depth + 1));
+        qn_node_detach(node);
+    }
+    for (int32_t i = 0; i < sub->n_outputs; i++)
+        sub->outputs[i].value->n_outputs--;
+    sub->n_outputs = 0;
+    return QN_OK;
+}
+
+qn_status qn_rewrite_drop_graph(qn_pass_run *run, qn_graph *sub) { return drop_graph(run, sub, 0); }
+
+typedef struct pending {
+    qn_node *node;
+    struct pending *next;
+} pending;
+
+/* Drop the dead `node`; the nodes that it alone kept alive are put on the list. */
+static qn_status drop_one(qn_pass_run *run, qn_node *node, pending **list) {
+    for (int32_t i = 0; i < node->n_attrs; i++)
+        if (node->attrs[i].kind == QN_ATTR_GRAPH)
+            QN_TRY(qn_rewrite_drop_graph(run, node->attrs[i].as.graph));
+    qn_node_remove(node);
+    for (int32_t i = 0; i < node->n_in; i++) {
+        qn_node *behind = node->in[i] ? node->in[i]->producer : NULL;
+        if (!behind || !qn_rewrite_is_dead(behind))
+            continue;
+        bool seen = false;
+        for (int32_t j = 0; j < i && !seen; j++)
+            seen = node->in[j] && node->in[j]->producer == behind;
+        if (seen)
+            continue;
+        pending *p;
+        QN_NEW(run->ctx, run->scratch, p);
+        *p = (pending){behind, *list};
+        *list = p;
+    }
+    return QN_OK;
+}
+
+/* Drop what stands behind `node` too; origins of what is dropped join `heir` (or NULL). */
+static qn_status drop_dead(qn_pass_run *run, qn_node *node, qn_node *heir) {
+    pending *list = NULL;
+    for (qn_node *next = node; next;) {
+        if (heir)
+            QN_TRY(qn_node_add_origin(run->ctx, heir, next));
+        QN_TRY(drop_one(run, next, &list));
+        next = list ? list->node : NULL;
+        list = list ? list->next : NULL;
+    }
+    return QN_OK;
+}
+
+qn_status qn_rewrite_drop(qn_pass_run *run, qn_node *node) {
+    return qn_rewrite_is_dead(node) ? drop_dead(run, node, NULL) : QN_OK;
+}
+
+/* ---- replacing ------------------------------------------------------------------------------ */
+
+qn_status qn_rewrite_node(qn_pass_run *run, qn_node *old, qn_op op, qn_value *const *in, int32_t n_in, qn_node **out) {
+    qn_graph *graph = old->graph;
+    qn_node *after = old->next;
+    qn_node_detach(old);
+    QN_TRY(qn_node_create_with(run->ctx, graph, after, op, old->name, in, n_in, old->out, old->n_out, out));
+    (*out)->origin = old->origin;
+    for (int32_t i = 0; i < old->n_in; i++) {
+        qn_node *behind = old->in[i] ? old->in[i]->producer : NULL;
+        if (behind && behind->graph == graph && qn_rewrite_is_dead(behind))
+            QN_TRY(drop_dead(run, behind, *out));
+    }
+    return QN_OK;
+}
+
+qn_status qn_rewrite_insert(qn_pass_run *run, qn_node *before, qn_op op, const char *name, qn_value *const *in,
+                            int32_t n_in, qn_node **out) {
+    return qn_node_create(run->ctx, before ? before->graph : run->graph, before, op, name, in, n_in, 1, out);
+}
+
+qn_status qn_rewrite_value(qn_pass_run *run, qn_value *old, qn_value *with) {
+    QN_TRY(qn_value_replace(run->ctx, old, with));
+    return old->producer ? qn_rewrite_drop(run, old->producer) : QN_OK;
+}
+
+qn_status qn_rewrite_input(qn_pass_run *run, qn_node *node, int32_t index, qn_value *value) {
+    qn_node *behind = index < node->n_in && node->in[index] ? node->in[index]->producer : NULL;
+    QN_TRY(qn_node_set_input(run->ctx, node, index, value));
+    return behind ? qn_rewrite_drop(run, behind) : QN_OK;
+}
+
+/* ---- types of one node ------------------------------------------------------------------------ */
+
+/* The numbers of a small ready constant, copied so that they are aligned. */
+static qn_status value_tensor(qn_pass_run *run, const qn_value *v, qn_tensor *t) {
+    const qn_const *c = v->constant;
+    if (!c || !qn_const_is_ready(c) || qn_const_bytes(c) > SMALL_VALUE_BYTES)
+        return QN_OK;
+    t->dtype = c->dtype;
+    t->rank = c->rank;
+    memcpy(t->dims, c->dims, sizeof t->dims);
+    t->n_bytes = qn_const_bytes(c);
+    t->data = qn_arena_alloc(run->scratch, t->n_bytes);
+    if (!t->data)
+        return qn_fail_memory(run->ctx, t->n_bytes, "a constant");
+    if (t->n_bytes > 0)
+        memcpy(t->data, c->part[QN_PART_VALUES].data, t->n_bytes);
+    return QN_OK;
+}
+
+qn_status qn_rewrite_infer(qn_pass_run *run, qn_node *node) {
+    qn_graph *graph = node->graph;
+    qn_type *in, *out;
+    qn_content *in_content, *out_content;
+    qn_tensor *in_value;
+    QN_NEW_ARRAY(run->ctx, run->scratch, in, node->n_in + 1);
+    QN_NEW_ARRAY(run->ctx, run->scratch, out, node->n_out + 1);
+    QN_NEW_ARRAY(run->ctx, run->scratch, in_content, node->n_in + 1);
+    QN_NEW_ARRAY(run->ctx, run->scratch, out_content, node->n_out + 1);
+    QN_NEW_ARRAY(run->ctx, run->scratch, in_value, node->n_in + 1);
+    for (int32_t i = 0; i < node->n_in; i++) {
+        const qn_value *v = node->in[i];
+        in[i].rank = -1;
+        if (!v)
+            continue;
+        in[i] = v->type;
+        in_content[i] = (qn_content){v->content, v->n_content};
+        QN_TRY(value_tensor(run, v, &in_value[i]));
+    }
+    for (int32_t i = 0; i < node->n_out; i++)
+        out[i].rank = -1;
+    qn_infer inf = {.ctx = run->ctx, .symbols = graph->symbols, .node = node, .arena = graph->arena,
+                    .n_in = node->n_in, .n_out = node->n_out, .in = in, .in_content = in_content,
+                    .in_value = in_value, .out = out, .out_content = out_content};
+    QN_TRY(qn_infer_node(&inf));
+    for (int32_t i = 0; i < node->n_out; i++)
+        if (node->out[i]) {
+            node->out[i]->type = out[i];
+            node->out[i]->content = out_content[i].elems;
+            node->out[i]->n_content = out_content[i].elems ? out_content[i].n : 0;
+        }
+    return QN_OK;
+}
