@@ -8,7 +8,8 @@
  *            part[ZERO_POINTS]: dtype of the codes, one a group, absent when symmetric.
  *            Groups: axis < 0: one for the tensor; block == 0: one for each index of `axis`;
  *            block > 0: along `axis`, ceil(dims[axis]/block) groups for each index of the other axes.
- *   PALETTE  value = lut[index]: part[LUT], part[INDICES] (packed, `bits` each)
+ *   PALETTE  value = lut[index]: part[LUT], 2^bits elements of the constant's dtype for the tensor (axis < 0) or for
+ *            each index of `axis`; part[INDICES], `bits` an element (1..8), C order, packed from the low bit up
  *
  * A constant whose `expr` is set has no bytes yet: its dense value is that detached node applied to constant
  * inputs (a *constant expression*: transpose of a weight, cast, concatenation ...), encoded as `enc` says when
@@ -58,7 +59,7 @@ typedef struct qn_const {
 int64_t qn_const_numel(const qn_const *c);
 /** Bytes of a part by the constant's encoding and shape; 0 for a part that it has not. False on overflow. */
 bool qn_const_part_bytes(const qn_const *c, int part, size_t *out);
-/** Sum over parts. */
+/** Sum over parts; SIZE_MAX on overflow. */
 size_t qn_const_bytes(const qn_const *c);
 /** True when it is dense and its bytes are here. */
 static inline bool qn_const_is_ready(const qn_const *c) {
@@ -67,7 +68,8 @@ static inline bool qn_const_is_ready(const qn_const *c) {
 /** A dense constant over borrowed bytes (checked: n_bytes fits dtype and dims). Lives in the arena. */
 QN_MUST_USE qn_status qn_const_dense(qn_context *ctx, qn_arena *arena, qn_dtype dtype, int32_t rank,
                                      const int64_t *dims, const void *data, size_t n_bytes, qn_const **out);
-/** Element i of a ready constant as a number (any dtype). */
+/** Element i of a ready constant as a number (any dtype). As an integer: fractions are cut, what does not fit takes the
+ *  nearest int64, NaN is 0. */
 double qn_const_f64(const qn_const *c, int64_t i);
 int64_t qn_const_i64(const qn_const *c, int64_t i);
 

@@ -88,6 +88,8 @@ struct qn_node {
     qn_value **in;             /**< [n_in]; NULL for an absent optional input */
     qn_value **out;            /**< [n_out]; NULL for an absent optional output */
     int32_t n_in, n_out;
+    int32_t *use_at;           /**< in[i]->uses[use_at[i]] is that input; -1 while no use is kept (see below) */
+    int32_t cap_in;
     qn_attr *attrs;
     int32_t n_attrs;
     qn_dtype compute;          /**< QN_NONE: as its inputs; QN_F32: inside in fp32 though stored narrower */
@@ -111,14 +113,24 @@ struct qn_graph {
     int32_t n_inputs, n_outputs, cap_inputs, cap_outputs;
     int32_t n_nodes;
     struct qn_graph_shared *shared; /**< names and numbering, one for the outermost graph and all in it */
+    int32_t depth;             /**< graphs around it; at most QN_MAX_GRAPH_DEPTH */
+    int32_t n_holders;         /**< attributes of nodes in the graph that it is the value of */
+    bool dormant;              /**< its last holder is gone: what is inside keeps no uses */
+    qn_graph *next_graph;      /**< all graphs of one outermost graph, last made first */
 };
+
+/** Subgraphs nest at most this deep, so that walks over them may recurse. */
+#define QN_MAX_GRAPH_DEPTH 64
+/** Contents longer than this are not followed. */
+#define QN_MAX_CONTENT 1024
 
 /** A new outermost graph with an arena of its own. End it with qn_graph_destroy. */
 QN_MUST_USE qn_status qn_graph_create(qn_context *ctx, const char *name, qn_graph **out);
-/** A graph inside `parent`, for an attribute of a node. */
+/** A graph inside `parent`, for an attribute of a node. QN_UNSUPPORTED when it would nest too deep. */
 QN_MUST_USE qn_status qn_graph_create_sub(qn_context *ctx, qn_graph *parent, const char *name, qn_graph **out);
 void qn_graph_destroy(qn_graph *graph);
-/** Something to free with the graph (a mapped file): close(ptr) is called by qn_graph_destroy, last added first. */
+/** Something to free with the graph (a mapped file): close(ptr) is called by qn_graph_destroy, last added first. On
+ *  failure it stays the caller's. */
 QN_MUST_USE qn_status qn_graph_keep(qn_context *ctx, qn_graph *graph, void *ptr, void (*close)(void *));
 
 /** A value without producer. `name` is copied and made unique ("x", "x.1", ...); NULL gives "v<id>". */
@@ -147,7 +159,8 @@ QN_MUST_USE qn_status qn_node_create(qn_context *ctx, qn_graph *graph, qn_node *
 QN_MUST_USE qn_status qn_node_create_with(qn_context *ctx, qn_graph *graph, qn_node *before, qn_op op, const char *name,
                                           qn_value *const *in, int32_t n_in, qn_value *const *outs, int32_t n_out,
                                           qn_node **out);
-/** Take the node out of its list and its inputs' uses. Its outputs must be unused and no graph outputs. */
+/** Take the node out of its list and its inputs' uses; what a subgraph of it uses goes too, unless another node holds
+ *  the same subgraph. Its outputs must be unused and no graph outputs; their names are free again. */
 void qn_node_remove(qn_node *node);
 /** As qn_node_remove, but the outputs stay where they are, now without producer: node becomes a constant
  *  expression (qn_const.expr) or is dropped. Its inputs keep no use of it. */
@@ -170,7 +183,8 @@ const char *qn_node_string(const qn_node *node, const char *name, const char *ot
 const int64_t *qn_node_ints(const qn_node *node, const char *name, int64_t *n);
 const float *qn_node_floats(const qn_node *node, const char *name, int64_t *n);
 qn_graph *qn_node_graph(const qn_node *node, const char *name);
-/** Setters copy into the arena and replace an attribute of that name. */
+/** Setters copy into the arena and replace an attribute of that name; tensors and graphs are borrowed. A graph must lie
+ *  in the node's own graph or deeper, and becomes a subgraph of the node's own. */
 QN_MUST_USE qn_status qn_node_set_attr(qn_context *ctx, qn_node *node, const qn_attr *attr);
 QN_MUST_USE qn_status qn_node_set_int(qn_context *ctx, qn_node *node, const char *name, int64_t v);
 QN_MUST_USE qn_status qn_node_set_float(qn_context *ctx, qn_node *node, const char *name, float v);
