@@ -1,0 +1,136 @@
+#include "tools/compare.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static double file_bytes(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 ? (double)st.st_size : 0;
+}
+
+static bool read_bounds(const cli_args *args, compare_bounds *b) {
+    *b = (compare_bounds){NAN, NAN, NAN, NAN, NAN, NAN};
+    return cli_double(args, "min-cosine", &b->min_cosine) && cli_double(args, "min-sqnr", &b->min_sqnr) &&
+           cli_double(args, "max-abs", &b->max_abs) && cli_double(args, "max-rel", &b->max_rel) &&
+           cli_double(args, "rtol", &b->rtol) && cli_double(args, "atol", &b->atol);
+}
+
+static qn_status find_mask(const cli_args *args, const qn_arrays *golden, const qn_tensor **mask) {
+    const char *name = cli_string(args, "mask", NULL);
+    char key[1024];
+    *mask = NULL;
+    if (!name)
+        return QN_OK;
+    snprintf(key, sizeof key, "in.%s", name);
+    *mask = golden ? qn_arrays_find(golden, key) : NULL;
+    return *mask ? QN_OK : (qn_status)cli_usage("compare: --mask %s: the golden has no 'in.%s'", name, name);
+}
+
+static qn_status compare_all(qn_context *ctx, const cli_args *args, const qn_arrays *golden, compare_result *result) {
+    bool layers = cli_flag(args, "layers");
+    compare_run *reference = NULL;
+    const qn_tensor *mask;
+    qn_status status = find_mask(args, golden, &mask);
+    if (status == QN_OK)
+        status = golden ? compare_run_golden(golden, &reference)
+                        : compare_run_model(ctx, args, cli_operand(args, 0), NULL, NULL, layers, &reference);
+    result->reference = golden ? cli_string(args, "golden", "") : cli_operand(args, 0);
+    result->reference_bytes = golden ? 0 : file_bytes(result->reference);
+    result->reference_ms = reference ? compare_run_ms(reference) : 0;
+    result->pass = true;
+    for (int i = 0; i < result->n_variants && status == QN_OK; i++) {
+        compare_variant *variant = &result->variants[i];
+        compare_run *run = NULL;
+        variant->file = cli_operand(args, golden ? i : i + 1);
+        variant->bytes = file_bytes(variant->file);
+        status = compare_run_model(ctx, args, variant->file, golden, golden ? NULL : reference, layers, &run);
+        if (status == QN_OK)
+            status = compare_runs(ctx, args, reference, run, mask, &result->bounds, variant);
+        /* Names of layers and outputs belong to the run: results are copied out before it goes. */
+        if (status == QN_OK)
+            status = compare_keep_names(variant);
+        compare_run_free(run);
+        result->pass = result->pass && variant->pass;
+    }
+    compare_run_free(reference);
+    return status;
+}
+
+static int finish(qn_context *ctx, const cli_args *args, const compare_result *result) {
+    int code = QN_OK;
+    const char *html = cli_string(args, "report", NULL);
+    if (html) {
+        qn_status status = compare_write_html(ctx, html, result);
+        if (status != QN_OK)
+            return cli_fail(ctx, status);
+    }
+    if (cli_flag(args, "json"))
+        code = compare_print_json(result);
+    else
+        compare_print(result);
+    return code != QN_OK ? code : result->pass ? QN_OK : QN_BOUND;
+}
+
+static int run(const cli_args *args) {
+    const char *golden_path = cli_string(args, "golden", NULL);
+    compare_result result = {.n_variants = cli_n_operands(args) - (golden_path ? 0 : 1)};
+    if (result.n_variants < 1)
+        return cli_usage("compare: a reference and at least one variant (or --golden and one variant)");
+    if (!read_bounds(args, &result.bounds))
+        return QN_USAGE;
+    qn_context *ctx = cli_context(args);
+    if (!ctx)
+        return QN_USAGE;
+    qn_arrays *golden = NULL;
+    result.variants = calloc((size_t)result.n_variants, sizeof *result.variants);
+    int code = result.variants ? QN_OK : cli_usage("out of memory");
+    if (code == QN_OK && golden_path) {
+        qn_status status = qn_arrays_load(ctx, golden_path, &golden);
+        if (status != QN_OK)
+            code = cli_fail(ctx, status);
+    }
+    if (code == QN_OK)
+        code = (int)compare_all(ctx, args, golden, &result);
+    if (code == QN_OK)
+        code = finish(ctx, args, &result);
+    for (int i = 0; result.variants && i < result.n_variants; i++)
+        compare_variant_free(&result.variants[i]);
+    free(result.variants);
+    qn_arrays_destroy(golden);
+    qn_context_destroy(ctx);
+    return code;
+}
+
+static const qn_option g_options[] = {
+    {"input", 'i', "NAME=FILE", true, "an .npy (or .pb) for input NAME; or one .npz with arrays\ncalled NAME or in.NAME"},
+    {"random", 0, "SEED", false, "seeded random inputs (seed 0 when no --input is given)"},
+    {"dim", 0, "NAME=N", true, "size of a dimension of random inputs"},
+    {"golden", 0, "G", false, "stored outputs are the reference and every operand is a variant:\nan .npz (in.NAME, out.NAME) or an ONNX test_data_set folder"},
+    {"mask", 0, "INPUT", false, "with --golden: leave out positions where this input is 0"},
+    {"layers", 0, NULL, false, "also every intermediate value, by its name in the source"},
+    {"min-cosine", 0, "X", false, "fail when an output's cosine is below X"},
+    {"min-sqnr", 0, "DB", false, "fail when an output's SQNR is below DB"},
+    {"max-abs", 0, "X", false, "fail when an element is off by more than X"},
+    {"max-rel", 0, "X", false, "fail when an element is off by more than X times the output's\nlargest magnitude"},
+    {"rtol", 0, "X", false, "fail when |v - r| > atol + rtol |r| anywhere"},
+    {"atol", 0, "X", false, "see --rtol"},
+    {"report", 0, "OUT.html", false, "also write a page with tables and, with --layers, a chart"},
+    {NULL, 0, NULL, false, NULL},
+};
+static const qn_example g_examples[] = {
+    {"how far are the variants from the source?", "quern compare model.onnx fp16.quern int8.quern"},
+    {"fail the build when fp16 is off", "quern compare model.onnx fp16.quern --min-cosine 0.999 --min-sqnr 40"},
+    {"against stored outputs", "quern compare --golden golden0.npz fp32.quern --max-rel 1e-4"},
+    {"which layer is it?", "quern compare model.onnx fp16.quern --layers --report layers.html"},
+    {NULL, NULL},
+};
+
+const qn_command qn_cmd_compare = {
+    .name = "compare", .operands = "REF VARIANT...", .summary = "say how far variants are from a reference",
+    .about = "Runs the reference and each variant on the same inputs and prints, for each output: the largest absolute\n"
+             "error, the same relative to the reference's largest magnitude, the root mean square error, the signal to\n"
+             "quantisation noise ratio 10 log10(sum r^2 / sum (v-r)^2) and the cosine. A bound that breaks gives exit\n"
+             "code 1, and so does a NaN or infinity that the reference has not.",
+    .options = g_options, .examples = g_examples, .min_operands = 1, .max_operands = -1, .run = run};

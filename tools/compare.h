@@ -1,0 +1,62 @@
+/* What the files of the compare command share. */
+#ifndef QN_TOOLS_COMPARE_H
+#define QN_TOOLS_COMPARE_H
+
+#include "tools/cli.h"
+
+typedef struct compare_bounds {
+    double min_cosine, min_sqnr, max_abs, max_rel, rtol, atol; /* NAN: not asked for */
+} compare_bounds;
+
+typedef struct compare_row {
+    const char *name;     /* of the output; of the layer in the source */
+    const char *node;     /* layers: what made it in the variant */
+    qn_comparison numbers;
+    bool pass;
+    char why[160];        /* the first bound that broke; "" */
+} compare_row;
+
+typedef struct compare_variant {
+    const char *file;
+    double bytes;
+    bool pass;
+    compare_row *outputs, *layers;
+    int n_outputs, n_layers;
+    char **names;         /* copies, once compare_keep_names was called */
+    int n_names;
+    double run_ms;
+} compare_variant;
+
+typedef struct compare_result {
+    const char *reference;
+    double reference_bytes, reference_ms; /* bytes 0: a golden */
+    compare_variant *variants;
+    int n_variants;
+    compare_bounds bounds;
+    bool pass;
+} compare_result;
+
+/* What a run left: outputs by name, and with layers every intermediate value by its name in the source. */
+typedef struct compare_run compare_run;
+
+/* Load and run `path`; its inputs come from the options and the golden (or NULL), or from the run `like`. */
+qn_status compare_run_model(qn_context *ctx, const cli_args *args, const char *path, const qn_arrays *golden,
+                            const compare_run *like, bool layers, compare_run **out);
+/* The stored outputs of a golden as a run. */
+qn_status compare_run_golden(const qn_arrays *golden, compare_run **out);
+void compare_run_free(compare_run *run);
+double compare_run_ms(const compare_run *run);
+/* Compare what both have; `mask` (or NULL) covers leading dimensions, and its zeros do not count. QN_USAGE when they
+ * have no output in common. */
+qn_status compare_runs(qn_context *ctx, const cli_args *args, const compare_run *reference, const compare_run *variant,
+                       const qn_tensor *mask, const compare_bounds *bounds, compare_variant *out);
+
+/* Copy the names that the rows borrow from their run, so that the run can go. */
+qn_status compare_keep_names(compare_variant *variant);
+void compare_variant_free(compare_variant *variant);
+
+void compare_print(const compare_result *result);
+int compare_print_json(const compare_result *result);
+qn_status compare_write_html(qn_context *ctx, const char *path, const compare_result *result);
+
+#endif
