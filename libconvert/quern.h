@@ -96,6 +96,9 @@ QN_API void qn_context_destroy(qn_context *ctx);
 /** The line that explains the last failure of a call on `ctx`; "" when there was none. */
 QN_API const char *qn_context_message(const qn_context *ctx);
 
+/** Worker threads of the context, the caller counted. */
+QN_API int qn_context_threads(const qn_context *ctx);
+
 /** "1.2.3" */
 QN_API const char *qn_version(void);
 

@@ -113,6 +113,8 @@ void qn_context_destroy(qn_context *ctx) {
 
 const char *qn_context_message(const qn_context *ctx) { return ctx->message; }
 
+int qn_context_threads(const qn_context *ctx) { return ctx->threads; }
+
 unsigned qn_context_isa(const qn_context *ctx) { return ctx->isa; }
 
 qn_pool *qn_context_pool(const qn_context *ctx) { return ctx->pool; }
