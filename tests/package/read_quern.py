@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""A second reader of .quern packages, written from docs/format.md: zipfile and the wire format by hand.
+
+read_quern.py FILE    prints one line for each thing in the package, sorted; constants decoded to numbers (as hexadecimal
+                      bits of each element). Needs nothing but Python's standard library.
+"""
+import struct
+import sys
+import zipfile
+
+DTYPES = {1: ("float32", "f"), 2: ("uint8", "B"), 3: ("int8", "b"), 4: ("uint16", "H"), 5: ("int16", "h"),
+          6: ("int32", "i"), 7: ("int64", "q"), 9: ("bool", "B"), 10: ("float16", "e"), 11: ("float64", "d"),
+          12: ("uint32", "I"), 13: ("uint64", "Q"), 16: ("bfloat16", None)}
+
+
+class Broken(Exception):
+    pass
+
+
+# ---- the wire format ----------------------------------------------------------------------------
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7f) << shift
+        shift += 7
+        if byte < 0x80:
+            return value & (1 << 64) - 1, at
+
+
+def signed(value):
+    return value - (1 << 64) if value >> 63 else value
+
+
+def fields(data):
+    """(number, value) of each field: an int, 4 bytes, or bytes."""
+    at = 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        wire = tag & 7
+        if wire == 0:
+            value, at = varint(data, at)
+        elif wire == 2:
+            n, at = varint(data, at)
+            if at + n > len(data):
+                raise Broken("a field is cut short")
+            value, at = data[at:at + n], at + n
+        elif wire == 5:
+            value, at = data[at:at + 4], at + 4
+        else:
+            raise Broken("wire type %d" % wire)
+        yield tag >> 3, value
+
+
+def message(data, schema):
+    """A dictionary by `schema`: number -> (name, kind, repeated)."""
+    out = {name: [] if repeated else default(kind) for name, kind, repeated in schema.values()}
+    for number, value in fields(data):
+        if number not in schema:
+            raise Broken("unknown field %d" % number)
+        name, kind, repeated = schema[number]
+        if repeated and kind in ("int", "uint") and isinstance(value, bytes):
+            at = 0
+            while at < len(value):
+                v, at = varint(value, at)
+                out[name].append(signed(v) if kind == "int" else v)
+            continue
+        if repeated and kind == "float":
+            out[name].extend(value[i:i + 4] for i in range(0, len(value), 4))
+            continue
+        if kind == "int":
+            value = signed(value)
+        elif kind == "text":
+            value = value.decode("utf-8")
+        elif isinstance(kind, dict):
+            value = message(value, kind)
+        elif callable(kind):
+            value = message(value, kind())
+        if repeated:
+            out[name].append(value)
+        else:
+            out[name] = value
+    return out
+
+
+def default(kind):
+    return {"int": 0, "uint": 0, "text": "", "bytes": b""}.get(kind) if isinstance(kind, str) else None
+
+
+PORT = {1: ("name", "text", False), 2: ("value", "uint", False)}
+ATTRIBUTE = {1: ("name", "text", False), 2: ("kind", "uint", False), 3: ("ints", "int", True), 4: ("floats", "float", True),
+             5: ("strings", "text", True), 6: ("tensor", "uint", False), 7: ("graph", lambda: GRAPH, False)}
+NODE = {1: ("op", "text", False), 2: ("name", "text", False), 3: ("origin", "text", False), 4: ("inputs", "uint", True),
+        5: ("outputs", "uint", True), 6: ("attributes", ATTRIBUTE, True), 7: ("compute", "uint", False)}
+GRAPH = {1: ("name", "text", False), 2: ("inputs", PORT, True), 3: ("outputs", PORT, True), 4: ("nodes", NODE, True)}
+VALUE = {1: ("name", "text", False), 2: ("origin", "text", False), 3: ("constant", "uint", False), 4: ("dtype", "uint", False),
+         5: ("dims", "text", True), 6: ("unranked", "uint", False)}
+CONSTANT = {1: ("name", "text", False), 2: ("dtype", "uint", False), 3: ("dims", "int", True), 4: ("encoding", "uint", False),
+            5: ("code_dtype", "uint", False), 6: ("scale_dtype", "uint", False), 7: ("symmetric", "uint", False),
+            8: ("axis", "uint", False), 9: ("block", "int", False), 10: ("bits", "uint", False), 11: ("entry", "text", False),
+            12: ("inline", "bytes", False)}
+SYMBOL = {1: ("name", "text", False), 2: ("min", "int", False), 3: ("max", "int", False), 4: ("multiple", "int", False),
+          5: ("list", "int", True)}
+SOURCE = {1: ("name", "text", False), 2: ("hash", "text", False)}
+PROVENANCE = {1: ("quern_version", "text", False), 2: ("recipe", "text", False), 3: ("licence", "text", False),
+              4: ("producer", "text", False), 5: ("sources", SOURCE, True)}
+PACKAGE = {1: ("format_version", "uint", False), 2: ("graph", GRAPH, False), 3: ("values", VALUE, True),
+           4: ("constants", CONSTANT, True), 5: ("symbols", SYMBOL, True), 6: ("provenance", PROVENANCE, False)}
+
+
+# ---- constants --------------------------------------------------------------------------------------
+
+def size_of(dtype):
+    return 2 if dtype == 16 else struct.calcsize("<" + DTYPES[dtype][1])
+
+
+def product(numbers):
+    n = 1
+    for x in numbers:
+        n *= x
+    return n
+
+
+def group_index(c):
+    """Element -> group, for an affine constant; and the number of groups."""
+    dims = c["dims"]
+    if c["axis"] == 0:
+        return (lambda e: 0), 1
+    a = c["axis"] - 1
+    inner = product(dims[a + 1:])
+    if c["block"] == 0:
+        return (lambda e: e // inner % dims[a]), dims[a]
+    blocks = -(-dims[a] // c["block"])
+
+    def index(e):
+        outer, rest = divmod(e, dims[a] * inner)
+        along, within = divmod(rest, inner)
+        return (outer * blocks + along // c["block"]) * inner + within
+    return index, product(dims[:a]) * blocks * inner
+
+
+def unpack(data, dtype, n):
+    return struct.unpack_from("<%d%s" % (n, DTYPES[dtype][1]), data)
+
+
+def half_bits(x):
+    try:
+        return struct.unpack("<H", struct.pack("<e", x))[0]
+    except OverflowError:
+        return 0xfc00 if x < 0 else 0x7c00
+
+
+def elements(c, package, archive):
+    """The bits of each element of a constant, C order."""
+    n = product(c["dims"])
+    dtype = c["dtype"]
+    width = size_of(dtype)
+    data = archive.read(c["entry"]) if c["entry"] else c["inline"]
+    if c["encoding"] == 0:
+        if len(data) != n * width:
+            raise Broken("constant '%s' has %d bytes" % (c["name"], len(data)))
+        return [int.from_bytes(data[i * width:(i + 1) * width], "little") for i in range(n)]
+    if c["encoding"] != 1:
+        raise Broken("encoding %d" % c["encoding"])
+    group, n_groups = group_index(c)
+    sizes = [n * size_of(c["code_dtype"]), n_groups * size_of(c["scale_dtype"]),
+             0 if c["symmetric"] else n_groups * size_of(c["code_dtype"])]
+    parts, at = [], 0
+    for size in sizes:
+        if size:
+            start = -(-at // 64) * 64
+            if data[at:start].strip(b"\0"):
+                raise Broken("padding is not zero")
+            at = start + size
+        parts.append(data[at - size:at])
+    if at != len(data):
+        raise Broken("constant '%s' has %d bytes, not %d" % (c["name"], len(data), at))
+    codes = unpack(parts[0], c["code_dtype"], n)
+    scales = unpack(parts[1], c["scale_dtype"], n_groups)
+    zeros = (0,) * n_groups if c["symmetric"] else unpack(parts[2], c["code_dtype"], n_groups)
+    out = []
+    for e in range(n):
+        g = group(e)
+        bits = struct.pack("<f", (codes[e] - zeros[g]) * scales[g])
+        if dtype == 10:
+            out.append(half_bits(struct.unpack("<f", bits)[0]))
+        elif dtype == 16:
+            b = struct.unpack("<I", bits)[0]
+            out.append(b + 0x7fff + (b >> 16 & 1) >> 16)
+        else:
+            out.append(struct.unpack("<I", bits)[0])
+    return out
+
+
+# ---- lines ----------------------------------------------------------------------------------------------
+
+def dump(path):
+    archive = zipfile.ZipFile(path)
+    for info in archive.infolist():
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise Broken("%s is compressed" % info.filename)
+    with open(path, "rb") as f:
+        for info in archive.infolist():
+            f.seek(info.header_offset + 26)
+            name, extra = struct.unpack("<HH", f.read(4))
+            if (info.header_offset + 30 + name + extra) % 64:
+                raise Broken("%s is not aligned" % info.filename)
+    bad = archive.testzip()
+    if bad:
+        raise Broken("%s has a wrong CRC" % bad)
+    package = message(archive.read("model.pb"), PACKAGE)
+    if package["format_version"] != 1:
+        raise Broken("format version %d" % package["format_version"])
+    values = package["values"]
+    lines = []
+
+    def ref(index):
+        return values[index - 1]["name"] if index else "_"
+
+    def attribute(a):
+        kind = chr(a["kind"])
+        if kind in "iI":
+            text = ",".join(str(v) for v in a["ints"])
+        elif kind in "fF":
+            text = ",".join("%08x" % struct.unpack("<I", v)[0] for v in a["floats"])
+        elif kind in "sS":
+            text = ",".join(a["strings"])
+        elif kind == "t":
+            text = constant(package["constants"][a["tensor"] - 1])
+        else:
+            walk(a["graph"], "inner")
+            text = "graph"
+        return "%s=%s:%s" % (a["name"], kind, text)
+
+    def constant(c):
+        bits = elements(c, package, archive)
+        return "%s[%s] %s" % (DTYPES[c["dtype"]][0], ",".join(map(str, c["dims"])), ",".join("%x" % b for b in bits))
+
+    def walk(graph, what):
+        for p in graph["inputs"]:
+            lines.append("%s input %s = %s" % (what, p["name"], ref(p["value"])))
+        for p in graph["outputs"]:
+            lines.append("%s output %s = %s" % (what, p["name"], ref(p["value"])))
+        for n in graph["nodes"]:
+            lines.append("node %s '%s' origin '%s' compute %d (%s) -> (%s) {%s}" % (
+                n["op"], n["name"], n["origin"], n["compute"], ",".join(map(ref, n["inputs"])),
+                ",".join(map(ref, n["outputs"])), " ".join(sorted(map(attribute, n["attributes"])))))
+
+    walk(package["graph"], "outer")
+    for v in values:
+        origin = " origin '%s'" % v["origin"]
+        if v["constant"]:
+            lines.append("constant %s%s: %s" % (v["name"], origin, constant(package["constants"][v["constant"] - 1])))
+        else:
+            dims = "..." if v["unranked"] else ",".join(v["dims"])
+            dtype = DTYPES[v["dtype"]][0] if v["dtype"] else "none"
+            lines.append("value %s%s: %s[%s]" % (v["name"], origin, dtype, dims))
+    for s in package["symbols"]:
+        lines.append("symbol %s %d..%d:%d %s" % (s["name"], s["min"], s["max"], s["multiple"], "|".join(map(str, s["list"]))))
+    p = package["provenance"]
+    if p:
+        lines.append("provenance '%s' '%s' '%s' '%s'" % (p["quern_version"], p["recipe"], p["licence"], p["producer"]))
+        for s in p["sources"]:
+            lines.append("source '%s' %s" % (s["name"], s["hash"]))
+    return sorted(lines)
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write("\n".join(dump(sys.argv[1])) + "\n")
+    except (Broken, zipfile.BadZipFile, KeyError, IndexError, struct.error) as e:
+        sys.stderr.write("%s: %s\n" % (sys.argv[1], e))
+        sys.exit(3)
