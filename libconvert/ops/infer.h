@@ -52,6 +52,10 @@ QN_MUST_USE qn_status qn_infer_node(qn_infer *inf);
  *  fresh symbols. Idempotent. */
 QN_MUST_USE qn_status qn_infer_graph(qn_context *ctx, qn_graph *graph);
 
+/** One step of qn_infer_graph: infer `node` from the types and contents of its inputs' values, and store those of its
+ *  outputs' values. What the reader and the passes call when they add a node. */
+QN_MUST_USE qn_status qn_infer_one(qn_context *ctx, qn_node *node);
+
 /** Apply ranges: texts "NAME=RANGE" (see qn_dim_range_parse); NAME may be "input.axis". A single number
  *  substitutes the symbol everywhere. QN_USAGE for a name that the graph does not have (lists those it has). */
 QN_MUST_USE qn_status qn_graph_bind_dims(qn_context *ctx, qn_graph *graph, const char *const *texts, int32_t n);
