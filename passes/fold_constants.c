@@ -73,49 +73,49 @@
 #include "passes/match.h"
 #include "passes/rewrite.h"
 
-/* Everything that `value` is to the branch it now is to the graph around it. */
-static void adopt(qn_graph *graph, const qn_graph *branch, qn_value *value) {
-    if (value && value->graph == branch)
-        value->graph = graph;
+typedef struct move {
+    qn_graph *to;
+    const qn_graph *branch;
+} move;
+
+/* What belonged to the branch (its constants) belongs to the graph around it. */
+static void adopt(const move *m, qn_value *value) {
+    if (value && value->graph == m->branch)
+        value->graph = m->to;
 }
 
-/* Take a node out of the branch and put it, over the same values, before `before`. */
-static qn_status move_out(qn_pass_run *run, qn_node *node, qn_node *before, const qn_graph *branch) {
-    qn_graph *graph = before->graph;
-    qn_node *moved;
-    qn_node_detach(node);
-    for (int32_t i = 0; i < node->n_in; i++)
-        adopt(graph, branch, node->in[i]);
-    for (int32_t i = 0; i < node->n_out; i++)
-        adopt(graph, branch, node->out[i]);
-    QN_TRY(qn_node_create_with(run->ctx, graph, before, node->op, node->name, node->in, node->n_in, node->out,
-                               node->n_out, &moved));
-    QN_TRY(qn_node_copy_attrs(run->ctx, moved, node));
-    for (int32_t i = 0; i < moved->n_attrs; i++)
-        if (moved->attrs[i].kind == QN_ATTR_GRAPH)
-            moved->attrs[i].as.graph->parent = graph;
+static qn_status adopt_inputs(qn_context *ctx, qn_graph *graph, void *arg) {
+    (void)ctx;
+    for (const qn_node *node = graph->first; node; node = node->next)
+        for (int32_t i = 0; i < node->n_in; i++)
+            adopt(arg, node->in[i]);
+    for (int32_t i = 0; i < graph->n_outputs; i++)
+        adopt(arg, graph->outputs[i].value);
     return QN_OK;
 }
 
-/* The nodes of the taken branch stand where the If stood; the other branch is emptied. */
+/* Take a node out of the branch and put it, over the same values, before `before`. */
+static qn_status move_out(qn_pass_run *run, qn_node *node, qn_node *before) {
+    qn_node *moved;
+    qn_node_detach(node);
+    QN_TRY(qn_node_create_with(run->ctx, before->graph, before, node->op, node->name, node->in, node->n_in, node->out,
+                               node->n_out, &moved));
+    return qn_node_copy_attrs(run->ctx, moved, node);
+}
+
+/* The nodes of the taken branch stand where the If stood. */
 static qn_status take_branch(qn_pass_run *run, qn_node *node, bool taken) {
     qn_graph *branch = qn_node_graph(node, taken ? "then_branch" : "else_branch");
-    qn_graph *other = qn_node_graph(node, taken ? "else_branch" : "then_branch");
     if (!branch || branch->n_outputs != node->n_out)
         return qn_fail(run->ctx, QN_MALFORMED, "%s: the branch taken does not give its %d outputs",
                        qn_node_label(node), (int)node->n_out);
+    move m = {node->graph, branch};
+    QN_TRY(qn_graph_each(run->ctx, branch, adopt_inputs, &m));
     while (branch->first)
-        QN_TRY(move_out(run, branch->first, node, branch));
-    for (int32_t i = 0; i < node->n_out; i++) {
-        qn_value *value = branch->outputs[i].value;
-        value->n_outputs--;
-        adopt(run->graph, branch, value);
+        QN_TRY(move_out(run, branch->first, node));
+    for (int32_t i = 0; i < node->n_out; i++)
         if (node->out[i])
-            QN_TRY(qn_value_replace(run->ctx, node->out[i], value));
-    }
-    branch->n_outputs = 0;
-    if (other)
-        QN_TRY(qn_rewrite_drop_graph(run, other));
+            QN_TRY(qn_value_replace(run->ctx, node->out[i], branch->outputs[i].value));
     return qn_rewrite_drop(run, node);
 }
 

@@ -45,13 +45,12 @@
  *     %y = Neg(%a)
  * Unchanged (two dimensions that are not where they were):
  *     input %x: float32[batch,seq,64]
- *     const %ends: int64[2] = {0, 1}
- *     %s = Shape(%x) {start=0, end=2}
- *     %r = Gather(%s, %one) {axis=0}
- *     %b = Gather(%s, %zero) {axis=0}
  *     const %zero: int64[1] = {0}
  *     const %one: int64[1] = {1}
  *     const %rest: int64[1] = {64}
+ *     %s = Shape(%x) {start=0, end=2}
+ *     %r = Gather(%s, %one) {axis=0}
+ *     %b = Gather(%s, %zero) {axis=0}
  *     %t = Concat(%r, %b, %rest) {axis=0}
  *     %y = Reshape(%x, %t)
  */

@@ -53,9 +53,6 @@ qn_status qn_pass_remove_dead_nodes(qn_pass_run *run) {
             continue;
         if (!qn_rewrite(run, "dropped", node))
             return QN_OK;
-        for (int32_t i = 0; i < node->n_attrs; i++)
-            if (node->attrs[i].kind == QN_ATTR_GRAPH)
-                QN_TRY(qn_rewrite_drop_graph(run, node->attrs[i].as.graph));
         qn_node_remove(node);
     }
     return QN_OK;

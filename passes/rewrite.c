@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { MAX_GRAPH_DEPTH = 64, SMALL_VALUE_BYTES = 16 * 1024 };
+enum { SMALL_VALUE_BYTES = 16 * 1024 };
 
 bool qn_rewrite_is_dead(const qn_node *node) {
     for (int32_t i = 0; i < node->n_out; i++)
@@ -13,25 +13,6 @@ bool qn_rewrite_is_dead(const qn_node *node) {
 
 /* ---- dropping ------------------------------------------------------------------------------- */
 
-static qn_status drop_graph(qn_pass_run *run, qn_graph *sub, int32_t depth) {
-    if (depth == MAX_GRAPH_DEPTH)
-        return qn_fail(run->ctx, QN_UNSUPPORTED, "graph '%s': more than %d graphs inside each other", sub->name,
-                       (int)MAX_GRAPH_DEPTH);
-    while (sub->last) {
-        qn_node *node = sub->last;
-        for (int32_t i = 0; i < node->n_attrs; i++)
-            if (node->attrs[i].kind == QN_ATTR_GRAPH)
-                QN_TRY(drop_graph(run, node->attrs[i].as.graph, depth + 1));
-        qn_node_detach(node);
-    }
-    for (int32_t i = 0; i < sub->n_outputs; i++)
-        sub->outputs[i].value->n_outputs--;
-    sub->n_outputs = 0;
-    return QN_OK;
-}
-
-qn_status qn_rewrite_drop_graph(qn_pass_run *run, qn_graph *sub) { return drop_graph(run, sub, 0); }
-
 typedef struct pending {
     qn_node *node;
     struct pending *next;
@@ -39,9 +20,6 @@ typedef struct pending {
 
 /* Drop the dead `node`; the nodes that it alone kept alive are put on the list. */
 static qn_status drop_one(qn_pass_run *run, qn_node *node, pending **list) {
-    for (int32_t i = 0; i < node->n_attrs; i++)
-        if (node->attrs[i].kind == QN_ATTR_GRAPH)
-            QN_TRY(qn_rewrite_drop_graph(run, node->attrs[i].as.graph));
     qn_node_remove(node);
     for (int32_t i = 0; i < node->n_in; i++) {
         qn_node *behind = node->in[i] ? node->in[i]->producer : NULL;
@@ -91,6 +69,13 @@ qn_status qn_rewrite_node(qn_pass_run *run, qn_node *old, qn_op op, qn_value *co
             QN_TRY(drop_dead(run, behind, *out));
     }
     return QN_OK;
+}
+
+qn_status qn_rewrite_as(qn_pass_run *run, qn_node *old, const qn_node *like, qn_value *const *in, int32_t n_in,
+                        qn_node **out) {
+    QN_TRY(qn_rewrite_node(run, old, like->op, in, n_in, out));
+    QN_TRY(qn_node_copy_attrs(run->ctx, *out, like));
+    return qn_node_add_origin(run->ctx, *out, old);
 }
 
 qn_status qn_rewrite_insert(qn_pass_run *run, qn_node *before, qn_op op, const char *name, qn_value *const *in,

@@ -13,6 +13,10 @@
  *  nodes behind the old inputs that nobody needs now are dropped, and their origins joined to the new node's. */
 QN_MUST_USE qn_status qn_rewrite_node(qn_pass_run *run, qn_node *old, qn_op op, qn_value *const *in, int32_t n_in,
                                       qn_node **out);
+/** As qn_rewrite_node, with the op, attributes, name and compute dtype of `like` (a node that goes into the new one) and
+ *  the origins of both. */
+QN_MUST_USE qn_status qn_rewrite_as(qn_pass_run *run, qn_node *old, const qn_node *like, qn_value *const *in,
+                                    int32_t n_in, qn_node **out);
 /** A new node with one output before `before`, its type inferred when qn_rewrite_infer is called or by the driver after
  *  the pass. `name` is made unique by its output value. */
 QN_MUST_USE qn_status qn_rewrite_insert(qn_pass_run *run, qn_node *before, qn_op op, const char *name,
@@ -27,8 +31,6 @@ QN_MUST_USE qn_status qn_rewrite_input(qn_pass_run *run, qn_node *node, int32_t 
 QN_MUST_USE qn_status qn_rewrite_drop(qn_pass_run *run, qn_node *node);
 /** Nobody reads any output of the node, and none is a graph output. */
 bool qn_rewrite_is_dead(const qn_node *node);
-/** Empty a subgraph that is going to be dropped, so that its nodes and outputs use nothing any more. */
-QN_MUST_USE qn_status qn_rewrite_drop_graph(qn_pass_run *run, qn_graph *sub);
 
 /* ---- constants made by passes (passes/fold.c) ------------------------------------------------- */
 
