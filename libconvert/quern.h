@@ -134,7 +134,7 @@ typedef struct qn_port_info {
     qn_dtype dtype;
     int32_t rank;                            /**< -1: not known before a run */
     int64_t dims[QN_MAX_RANK];               /**< -1 where symbolic */
-    const char *dim_text[QN_MAX_RANK];       /**< "1370", "batch", "(height//14)*14" */
+    const char *dim_text[QN_MAX_RANK];       /**< "1370", "batch", "14*(height//14)" */
 } qn_port_info;
 
 QN_API int32_t qn_model_n_inputs(const qn_model *model);

@@ -3,8 +3,10 @@
  * A qn_dim is one int64. Small magnitudes are the number itself (also negative: shape arithmetic needs it);
  * values near INT64_MIN are handles of expressions in a qn_symbols table. Expressions are kept canonical
  * (sorted sums of products; exact quotients cancelled) and hash-consed, so two equal expressions are the same
- * handle and a == b decides. Arithmetic never fails loudly: overflow or lack of memory gives QN_DIM_UNKNOWN,
- * and anything with QN_DIM_UNKNOWN is QN_DIM_UNKNOWN.
+ * handle and a == b decides. Arithmetic never fails loudly: overflow, an expression too large or lack of memory gives
+ * QN_DIM_UNKNOWN, and anything with QN_DIM_UNKNOWN is QN_DIM_UNKNOWN. Simplification takes every symbol to be >= 0 and
+ * divisors to be other than 0; it does not look at ranges, so that they may be set later. Numbers need no table: for
+ * them `s` may be NULL.
  */
 #ifndef QN_IR_DIM_H
 #define QN_IR_DIM_H
@@ -28,12 +30,13 @@ typedef struct qn_dim_range {
 } qn_dim_range;
 
 qn_symbols *qn_symbols_create(qn_arena *arena);
-/** The symbol called `name`, made when new (range 0..open). A name is any text without control characters. */
+/** The symbol called `name`, made when new (range 0..open). A name is any text of at most 1024 bytes (QN_DIM_UNKNOWN
+ *  when longer). */
 qn_dim qn_dim_symbol(qn_symbols *symbols, const char *name);
-/** A new symbol named after `stem`, distinct from every other. */
+/** A new symbol named after `stem` ("x", else "x.1", "x.2" ...), distinct from every other. */
 qn_dim qn_dim_fresh(qn_symbols *symbols, const char *stem);
-/** Parse what qn_dim_format prints (and ONNX dim_params such as "past + seq"); text that is no expression
- *  becomes a symbol of that name. */
+/** Parse what qn_dim_format prints (and ONNX dim_params such as "past + seq"; the grammar is in dim_text.c); text that is
+ *  no expression becomes a symbol of that name, "?" is QN_DIM_UNKNOWN. */
 qn_dim qn_dim_parse(qn_symbols *symbols, const char *text);
 
 int32_t qn_symbols_count(const qn_symbols *symbols);
@@ -43,9 +46,9 @@ qn_dim qn_symbol_dim(qn_symbols *symbols, int32_t index);
 int32_t qn_dim_symbol_index(const qn_symbols *symbols, qn_dim d);
 const qn_dim_range *qn_symbol_range(const qn_symbols *symbols, int32_t index);
 void qn_symbol_set_range(qn_symbols *symbols, int32_t index, qn_dim_range range);
-/** Give the symbol another name (used for readable ones). */
+/** Give the symbol another name (used for readable ones); when another symbol has it, "NAME.1" ... */
 void qn_symbol_rename(qn_symbols *symbols, int32_t index, const char *name);
-/** Parse "1..64", "14..2072:14", "32|128|512", "7" into *out (list in the arena). QN_USAGE names what is wrong. */
+/** Parse "1..64", "1..", "14..2072:14", "32|128|512", "7" into *out (list in the arena). QN_USAGE names what is wrong. */
 QN_MUST_USE qn_status qn_dim_range_parse(qn_context *ctx, qn_arena *arena, const char *text, qn_dim_range *out);
 bool qn_dim_range_has(const qn_dim_range *range, int64_t n);
 /** "1..64", as qn_dim_range_parse reads it. */
