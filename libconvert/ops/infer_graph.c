@@ -219,3 +219,11 @@ qn_status qn_infer_graph(qn_context *ctx, qn_graph *graph) {
     qn_arena_destroy(arena);
     return status;
 }
+
+/* What a caller may have declared of the outputs is nothing but names made by earlier inference: all are kept. */
+qn_status qn_infer_one(qn_context *ctx, qn_node *node) {
+    walk w = {.ctx = ctx, .graph = node->graph, .scratch = qn_arena_create()};
+    qn_status status = w.scratch ? infer_one(&w, node, 0) : qn_fail_memory(ctx, sizeof w, "shape inference");
+    qn_arena_destroy(w.scratch);
+    return status;
+}

@@ -154,7 +154,16 @@ qn_status qn_up_copy_attrs(const qn_source_node *n, qn_node *node) {
     return QN_OK;
 }
 
-qn_status qn_up_infer(const qn_source_node *n, qn_node *node) { return qn_infer_one(n->im->ctx, node); }
+/* A branch that is never taken may hold shapes that do not fit. They are found again when the whole graph is inferred
+ * and it is known which branches those are. */
+qn_status qn_up_infer(const qn_source_node *n, qn_node *node) {
+    qn_status status = qn_infer_one(n->im->ctx, node);
+    if (n->scope->graph->parent && (status == QN_MALFORMED || status == QN_UNSUPPORTED)) {
+        qn_clear(n->im->ctx);
+        return QN_OK;
+    }
+    return status;
+}
 
 qn_status qn_up_mid1(const qn_source_node *n, qn_op op, qn_value *a, qn_value **out) {
     return qn_up_mid2(n, op, a, NULL, out);
