@@ -38,6 +38,8 @@ GEN_CFLAGS = $(filter-out $(WARN),$(ALL_CFLAGS))
 %_avx512.o:     ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
 %_avx512vnni.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma -mf16c
 %_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c
+# Reference kernels are plain loops that the compiler is to vectorise; neither flag changes a result.
+$B/libconvert/kernels/ref/%.o: ISA := $(if $(filter -O2,$(OPT)),-O3 -fno-math-errno -fno-trapping-math)
 
 RUN_SRC  := $(wildcard $(addsuffix /*.c,$(addprefix libconvert/,base ir ops kernels kernels/* run)) \
               libconvert/package/read*.c libconvert/package/zip*.c libconvert/package/proto*.c)
