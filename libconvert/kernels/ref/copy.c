@@ -1,0 +1,143 @@
+#include "kernels/ref/copy.h"
+
+#include "base/pool.h"
+
+#include <string.h>
+
+typedef struct copy {
+    size_t bytes;
+    int32_t rank; /* >= 1 */
+    int64_t dims[QN_COPY_MAX_RANK], dst_stride[QN_COPY_MAX_RANK], src_stride[QN_COPY_MAX_RANK];
+    char *dst;
+    const char *src;
+    int32_t split; /* the dimension handed out over the pool */
+} copy;
+
+void qn_ref_strides(int32_t rank, const int64_t *dims, int64_t *stride) {
+    int64_t step = 1;
+    for (int32_t d = rank - 1; d >= 0; d--) {
+        stride[d] = step;
+        step *= dims[d];
+    }
+}
+
+/* ---- the two innermost dimensions ------------------------------------------------------------------ */
+
+/* A tile of 8-byte elements is 8 KiB: source and destination both stay in the first cache. */
+enum { TILE = 32 };
+
+/* y[i * yi + j * yj] = x[i * xi + j * xj], in tiles when the two sides run in different directions. */
+#define PLANE(BITS)                                                                                                  \
+    static void plane_##BITS(int64_t ni, int64_t nj, uint##BITS##_t *y, int64_t yi, int64_t yj,                      \
+                             const uint##BITS##_t *x, int64_t xi, int64_t xj) {                                      \
+        if (xi != 1 || yj != 1) {                                                                                    \
+            for (int64_t i = 0; i < ni; i++)                                                                         \
+                for (int64_t j = 0; j < nj; j++)                                                                     \
+                    y[i * yi + j * yj] = x[i * xi + j * xj];                                                         \
+            return;                                                                                                  \
+        }                                                                                                            \
+        for (int64_t i0 = 0; i0 < ni; i0 += TILE)                                                                    \
+            for (int64_t j0 = 0; j0 < nj; j0 += TILE) {                                                              \
+                const int64_t i1 = ni - i0 < TILE ? ni : i0 + TILE, j1 = nj - j0 < TILE ? nj : j0 + TILE;            \
+                for (int64_t i = i0; i < i1; i++)                                                                    \
+                    for (int64_t j = j0; j < j1; j++)                                                                \
+                        y[i * yi + j] = x[i + j * xj];                                                               \
+            }                                                                                                        \
+    }
+PLANE(8)
+PLANE(16)
+PLANE(32)
+PLANE(64)
+
+static void copy_plane(const copy *c, int64_t ni, int64_t nj, char *y, int64_t yi, int64_t yj, const char *x, int64_t xi,
+                       int64_t xj) {
+    if (yj == 1 && xj == 1) {
+        const int64_t size = (int64_t)c->bytes;
+        for (int64_t i = 0; i < ni; i++)
+            memcpy(y + i * yi * size, x + i * xi * size, (size_t)nj * c->bytes);
+    } else if (c->bytes == 1) {
+        plane_8(ni, nj, (uint8_t *)y, yi, yj, (const uint8_t *)x, xi, xj);
+    } else if (c->bytes == 2) {
+        plane_16(ni, nj, (uint16_t *)(void *)y, yi, yj, (const uint16_t *)(const void *)x, xi, xj);
+    } else if (c->bytes == 4) {
+        plane_32(ni, nj, (uint32_t *)(void *)y, yi, yj, (const uint32_t *)(const void *)x, xi, xj);
+    } else {
+        plane_64(ni, nj, (uint64_t *)(void *)y, yi, yj, (const uint64_t *)(const void *)x, xi, xj);
+    }
+}
+
+/* ---- all dimensions ---------------------------------------------------------------------------------- */
+
+/* The dimension beside the last that makes a plane: the one the source runs along when the last is not it. */
+static int32_t plane_dim(const copy *c) {
+    const int32_t last = c->rank - 1;
+    if (c->src_stride[last] != 1)
+        for (int32_t d = 0; d < last; d++)
+            if (c->src_stride[d] == 1)
+                return d;
+    return last - 1;
+}
+
+/* Indices [begin, end) of the split dimension. */
+static void copy_piece(void *arg, int64_t begin, int64_t end, int worker) {
+    (void)worker;
+    const copy *c = arg;
+    const int32_t last = c->rank - 1, other = plane_dim(c);
+    const int64_t size = (int64_t)c->bytes;
+    int64_t dims[QN_COPY_MAX_RANK], index[QN_COPY_MAX_RANK] = {0};
+    memcpy(dims, c->dims, sizeof dims);
+    dims[c->split] = end - begin;
+    char *y = c->dst + begin * c->dst_stride[c->split] * size;
+    const char *x = c->src + begin * c->src_stride[c->split] * size;
+    for (;;) {
+        copy_plane(c, other < 0 ? 1 : dims[other], dims[last], y, other < 0 ? 0 : c->dst_stride[other],
+                   c->dst_stride[last], x, other < 0 ? 0 : c->src_stride[other], c->src_stride[last]);
+        int32_t d = last - 1;
+        for (; d >= 0; d--) {
+            if (d == other)
+                continue;
+            y += c->dst_stride[d] * size;
+            x += c->src_stride[d] * size;
+            if (++index[d] < dims[d])
+                break;
+            y -= dims[d] * c->dst_stride[d] * size;
+            x -= dims[d] * c->src_stride[d] * size;
+            index[d] = 0;
+        }
+        if (d < 0)
+            return;
+    }
+}
+
+void qn_ref_copy(qn_context *ctx, size_t bytes, int32_t rank, const int64_t *dims, void *dst, const int64_t *dst_stride,
+                 const void *src, const int64_t *src_stride) {
+    copy c = {.bytes = bytes, .dst = dst, .src = src};
+    int64_t n = 1;
+    for (int32_t d = 0; d < rank; d++) {
+        n *= dims[d];
+        if (dims[d] == 0)
+            return;
+        if (dims[d] == 1)
+            continue;
+        bool joins = c.rank > 0 && c.dst_stride[c.rank - 1] == dst_stride[d] * dims[d] &&
+                     c.src_stride[c.rank - 1] == src_stride[d] * dims[d];
+        int32_t at = joins ? c.rank - 1 : c.rank++;
+        c.dims[at] = joins ? c.dims[at] * dims[d] : dims[d];
+        c.dst_stride[at] = dst_stride[d];
+        c.src_stride[at] = src_stride[d];
+    }
+    if (c.rank == 0) {
+        memcpy(dst, src, bytes);
+        return;
+    }
+    /* Hand out the first dimension that makes enough pieces, else the longest. */
+    enum { PIECE_BYTES = 1 << 17, ENOUGH = 8 };
+    for (int32_t d = 0; d < c.rank && c.dims[c.split] < ENOUGH; d++)
+        if (c.dims[d] > c.dims[c.split])
+            c.split = d;
+    int64_t each = n / c.dims[c.split] * (int64_t)bytes;
+    int64_t grain = each >= PIECE_BYTES ? 1 : PIECE_BYTES / each;
+    if (grain > 1 && grain < TILE)
+        grain = TILE; /* whole tiles of a transpose */
+    qn_parallel_for(ctx, c.dims[c.split], grain, copy_piece, &c);
+}
