@@ -1,15 +1,42 @@
-/* Cast: every element as another dtype; kernels/ref/convert.h says how each pair converts. */
+/* Cast: every element as another dtype; kernels/ref/convert.h says how each pair converts.
+ *
+ * With clamp = 1 (an attribute of our own, for weights) a finite number outside the range of float16 becomes +-65504
+ * instead of infinity; infinities and NaN stay. */
+#include "kernels/ref/cast.h"
+
+#include "base/half.h"
+#include "base/pool.h"
 #include "kernels/ref/convert.h"
 #include "kernels/ref/iterate.h"
 
-#include "base/pool.h"
+#include <math.h>
+
+/* The float16 of elements that overflowed though they were finite. */
+static void clamp_half(qn_dtype from, const char *src, uint16_t *h, int64_t n) {
+    enum { INFINITE = 0x7c00, LARGEST = 0x7bff };
+    const size_t bytes = qn_dtype_bytes(from);
+    for (int64_t i = 0; i < n; i++) {
+        if ((h[i] & 0x7fff) != INFINITE)
+            continue;
+        double x;
+        qn_convert(from, src + (size_t)i * bytes, QN_F64, &x, 1);
+        if (!isinf(x))
+            h[i] = (uint16_t)((h[i] & 0x8000) | LARGEST);
+    }
+}
+
+void qn_ref_cast_elems(const qn_node *cast, qn_dtype from, const void *src, qn_dtype to, void *dst, int64_t n) {
+    qn_convert(from, src, to, dst, n);
+    if (to == QN_F16 && from != QN_F16 && qn_node_int(cast, "clamp", 0))
+        clamp_half(from, src, dst, n);
+}
 
 static void cast_piece(void *arg, int64_t begin, int64_t end, int worker) {
     (void)worker;
     const qn_kernel_args *args = arg;
     const qn_tensor *x = &args->in[0], *y = &args->out[0];
-    qn_convert(x->dtype, (const char *)x->data + (size_t)begin * qn_dtype_bytes(x->dtype), y->dtype,
-               (char *)y->data + (size_t)begin * qn_dtype_bytes(y->dtype), end - begin);
+    qn_ref_cast_elems(args->node, x->dtype, (const char *)x->data + (size_t)begin * qn_dtype_bytes(x->dtype), y->dtype,
+                      (char *)y->data + (size_t)begin * qn_dtype_bytes(y->dtype), end - begin);
 }
 
 qn_status qn_ref_Cast(const qn_kernel_args *args) {

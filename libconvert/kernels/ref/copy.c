@@ -26,10 +26,17 @@ void qn_ref_strides(int32_t rank, const int64_t *dims, int64_t *stride) {
 /* A tile of 8-byte elements is 8 KiB: source and destination both stay in the first cache. */
 enum { TILE = 32 };
 
+/* Elements as bytes move them: at any address, whatever their type. */
+typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
+typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
+typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
+
 /* y[i * yi + j * yj] = x[i * xi + j * xj], in tiles when the two sides run in different directions. */
-#define PLANE(BITS)                                                                                                  \
-    static void plane_##BITS(int64_t ni, int64_t nj, uint##BITS##_t *y, int64_t yi, int64_t yj,                      \
-                             const uint##BITS##_t *x, int64_t xi, int64_t xj) {                                      \
+#define PLANE(NAME, T)                                                                                               \
+    static void NAME(int64_t ni, int64_t nj, void *y_, int64_t yi, int64_t yj, const void *x_, int64_t xi,           \
+                     int64_t xj) {                                                                                   \
+        T *y = y_;                                                                                                   \
+        const T *x = x_;                                                                                             \
         if (xi != 1 || yj != 1) {                                                                                    \
             for (int64_t i = 0; i < ni; i++)                                                                         \
                 for (int64_t j = 0; j < nj; j++)                                                                     \
@@ -44,10 +51,10 @@ enum { TILE = 32 };
                         y[i * yi + j] = x[i + j * xj];                                                               \
             }                                                                                                        \
     }
-PLANE(8)
-PLANE(16)
-PLANE(32)
-PLANE(64)
+PLANE(plane_8, uint8_t)
+PLANE(plane_16, any16)
+PLANE(plane_32, any32)
+PLANE(plane_64, any64)
 
 static void copy_plane(const copy *c, int64_t ni, int64_t nj, char *y, int64_t yi, int64_t yj, const char *x, int64_t xi,
                        int64_t xj) {
@@ -56,13 +63,13 @@ static void copy_plane(const copy *c, int64_t ni, int64_t nj, char *y, int64_t y
         for (int64_t i = 0; i < ni; i++)
             memcpy(y + i * yi * size, x + i * xi * size, (size_t)nj * c->bytes);
     } else if (c->bytes == 1) {
-        plane_8(ni, nj, (uint8_t *)y, yi, yj, (const uint8_t *)x, xi, xj);
+        plane_8(ni, nj, y, yi, yj, x, xi, xj);
     } else if (c->bytes == 2) {
-        plane_16(ni, nj, (uint16_t *)(void *)y, yi, yj, (const uint16_t *)(const void *)x, xi, xj);
+        plane_16(ni, nj, y, yi, yj, x, xi, xj);
     } else if (c->bytes == 4) {
-        plane_32(ni, nj, (uint32_t *)(void *)y, yi, yj, (const uint32_t *)(const void *)x, xi, xj);
+        plane_32(ni, nj, y, yi, yj, x, xi, xj);
     } else {
-        plane_64(ni, nj, (uint64_t *)(void *)y, yi, yj, (const uint64_t *)(const void *)x, xi, xj);
+        plane_64(ni, nj, y, yi, yj, x, xi, xj);
     }
 }
 

@@ -49,7 +49,7 @@ static qn_status read_name(const qn_kernel_args *args, const char *attr, const n
 }
 
 qn_status qn_resize_read(const qn_kernel_args *args, qn_resize *r) {
-    int mode, coords, round;
+    int mode = 0, coords = 0, round = 0;
     QN_TRY(read_name(args, "mode", g_modes, &mode));
     QN_TRY(read_name(args, "coordinate_transformation_mode", g_coords, &coords));
     QN_TRY(read_name(args, "nearest_mode", g_rounds, &round));
