@@ -130,9 +130,9 @@ static qn_range class_of(const qn_precision_plan *plan, const qn_value *v, bool 
     return v && !v->constant && is_f32(v) ? plan->range[v->id] : QN_RANGE_NORMAL;
 }
 
-/** A float operand with a number that the narrow dtype turns to zero: a guard such as 1e-9. */
+/** A float operand with a number that the narrow dtype turns to zero or keeps a bit or two of: a guard such as 1e-9. */
 static bool has_tiny_constant(const qn_node *node, qn_dtype narrow) {
-    const double least = narrow == QN_F16 ? ldexp(1, -24) : ldexp(1, -126);
+    const double least = narrow == QN_F16 ? ldexp(1, -20) : ldexp(1, -126);
     for (int32_t i = 0; i < node->n_in; i++) {
         const qn_const *c = node->in[i] ? qn_match_ready(node->in[i]) : NULL;
         if (!c || c->dtype != QN_F32 || qn_const_numel(c) > TINY_CONSTANT)
@@ -334,7 +334,8 @@ static qn_status analyse_graph(qn_pass_run *run, qn_graph *graph, qn_precision_p
 
 qn_status qn_precision_analyse(qn_pass_run *run, qn_precision_plan *plan) {
     plan->n_values = qn_graph_value_bound(run->graph);
-    QN_NEW_ARRAY(run->ctx, run->scratch, plan->node, qn_graph_node_bound(run->graph));
+    plan->n_nodes = qn_graph_node_bound(run->graph);
+    QN_NEW_ARRAY(run->ctx, run->scratch, plan->node, plan->n_nodes);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->range, plan->n_values);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->narrow, plan->n_values);
     return analyse_graph(run, run->graph, plan, 0);
@@ -353,7 +354,7 @@ const char *qn_precision_fixed_input(const qn_node *node, int32_t i) {
 qn_demand qn_precision_demand(const qn_precision_plan *plan, const qn_node *node, int32_t i) {
     if (qn_precision_fixed_input(node, i))
         return QN_DEMAND_WIDE;
-    switch (plan->node[node->id]) {
+    switch (node->id < plan->n_nodes ? plan->node[node->id] : QN_WIDTH_NONE) {
     case QN_WIDTH_NARROW:
     case QN_WIDTH_INSIDE:
         return QN_DEMAND_NARROW;

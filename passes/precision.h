@@ -37,7 +37,7 @@ typedef struct qn_precision_plan {
     qn_width *node;      /**< by node id */
     qn_range *range;     /**< by value id */
     bool *narrow;        /**< by value id: a float32 value of now that is to be stored narrow */
-    uint32_t n_values;   /**< bound of the ids when the plan was made */
+    uint32_t n_values, n_nodes; /**< bounds of the ids when the plan was made */
 } qn_precision_plan;
 
 /** Plan a graph and those inside it. `narrow` is options->precision. */
