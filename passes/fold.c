@@ -183,7 +183,7 @@ qn_status qn_fold_op(qn_pass_run *run, qn_op op, const char *name, qn_value *con
     QN_TRY(qn_node_create(run->ctx, run->graph, NULL, op, name, in, n_in, 1, &node));
     for (int32_t i = 0; i < n_attrs; i++)
         QN_TRY(qn_node_set_attr(run->ctx, node, &attrs[i]));
-    QN_TRY(qn_rewrite_infer(run, node));
+    QN_TRY(qn_infer_one(run->ctx, node));
     const qn_fold how = qn_fold_can(run, node);
     if (how == QN_FOLD_NO) {
         qn_node_remove(node);

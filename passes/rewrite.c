@@ -1,9 +1,5 @@
 #include "passes/rewrite.h"
 
-#include <string.h>
-
-enum { SMALL_VALUE_BYTES = 16 * 1024 };
-
 bool qn_rewrite_is_dead(const qn_node *node) {
     for (int32_t i = 0; i < node->n_out; i++)
         if (node->out[i] && (node->out[i]->n_uses > 0 || node->out[i]->n_outputs > 0))
@@ -92,57 +88,4 @@ qn_status qn_rewrite_input(qn_pass_run *run, qn_node *node, int32_t index, qn_va
     qn_node *behind = index < node->n_in && node->in[index] ? node->in[index]->producer : NULL;
     QN_TRY(qn_node_set_input(run->ctx, node, index, value));
     return behind ? qn_rewrite_drop(run, behind) : QN_OK;
-}
-
-/* ---- types of one node ------------------------------------------------------------------------ */
-
-/* The numbers of a small ready constant, copied so that they are aligned. */
-static qn_status value_tensor(qn_pass_run *run, const qn_value *v, qn_tensor *t) {
-    const qn_const *c = v->constant;
-    if (!c || !qn_const_is_ready(c) || qn_const_bytes(c) > SMALL_VALUE_BYTES)
-        return QN_OK;
-    t->dtype = c->dtype;
-    t->rank = c->rank;
-    memcpy(t->dims, c->dims, sizeof t->dims);
-    t->n_bytes = qn_const_bytes(c);
-    t->data = qn_arena_alloc(run->scratch, t->n_bytes);
-    if (!t->data)
-        return qn_fail_memory(run->ctx, t->n_bytes, "a constant");
-    if (t->n_bytes > 0)
-        memcpy(t->data, c->part[QN_PART_VALUES].data, t->n_bytes);
-    return QN_OK;
-}
-
-qn_status qn_rewrite_infer(qn_pass_run *run, qn_node *node) {
-    qn_graph *graph = node->graph;
-    qn_type *in, *out;
-    qn_content *in_content, *out_content;
-    qn_tensor *in_value;
-    QN_NEW_ARRAY(run->ctx, run->scratch, in, node->n_in + 1);
-    QN_NEW_ARRAY(run->ctx, run->scratch, out, node->n_out + 1);
-    QN_NEW_ARRAY(run->ctx, run->scratch, in_content, node->n_in + 1);
-    QN_NEW_ARRAY(run->ctx, run->scratch, out_content, node->n_out + 1);
-    QN_NEW_ARRAY(run->ctx, run->scratch, in_value, node->n_in + 1);
-    for (int32_t i = 0; i < node->n_in; i++) {
-        const qn_value *v = node->in[i];
-        in[i].rank = -1;
-        if (!v)
-            continue;
-        in[i] = v->type;
-        in_content[i] = (qn_content){v->content, v->n_content};
-        QN_TRY(value_tensor(run, v, &in_value[i]));
-    }
-    for (int32_t i = 0; i < node->n_out; i++)
-        out[i].rank = -1;
-    qn_infer inf = {.ctx = run->ctx, .symbols = graph->symbols, .node = node, .arena = graph->arena,
-                    .n_in = node->n_in, .n_out = node->n_out, .in = in, .in_content = in_content,
-                    .in_value = in_value, .out = out, .out_content = out_content};
-    QN_TRY(qn_infer_node(&inf));
-    for (int32_t i = 0; i < node->n_out; i++)
-        if (node->out[i]) {
-            node->out[i]->type = out[i];
-            node->out[i]->content = out_content[i].elems;
-            node->out[i]->n_content = out_content[i].elems ? out_content[i].n : 0;
-        }
-    return QN_OK;
 }

@@ -17,12 +17,10 @@ QN_MUST_USE qn_status qn_rewrite_node(qn_pass_run *run, qn_node *old, qn_op op, 
  *  the origins of both. */
 QN_MUST_USE qn_status qn_rewrite_as(qn_pass_run *run, qn_node *old, const qn_node *like, qn_value *const *in,
                                     int32_t n_in, qn_node **out);
-/** A new node with one output before `before`, its type inferred when qn_rewrite_infer is called or by the driver after
- *  the pass. `name` is made unique by its output value. */
+/** A new node with one output before `before`, its type not inferred (qn_infer_one; the driver infers all after the
+ *  pass). `name` is made unique by its output value. */
 QN_MUST_USE qn_status qn_rewrite_insert(qn_pass_run *run, qn_node *before, qn_op op, const char *name,
                                         qn_value *const *in, int32_t n_in, qn_node **out);
-/** Set types and contents of the node's outputs from its inputs. */
-QN_MUST_USE qn_status qn_rewrite_infer(qn_pass_run *run, qn_node *node);
 /** Users of `old` (and graph outputs) read `with` instead; the nodes behind `old` that nobody needs now are dropped. */
 QN_MUST_USE qn_status qn_rewrite_value(qn_pass_run *run, qn_value *old, qn_value *with);
 /** node->in[index] = value; what stood behind the old input goes when nobody needs it. */
