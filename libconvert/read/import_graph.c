@@ -134,8 +134,6 @@ static qn_status check_model(qn_import *im, int32_t *opset) {
     QN_TRY(qn_import_opset(ctx, model->opset_import, model->n_opset_import, "", opset));
     if (!*opset && model->ir_version < 3)
         return qn_fail(ctx, QN_UNSUPPORTED, "opset 1; %d to %d are read", QN_OPSET_MIN, QN_OPSET_MAX);
-    if (!*opset)
-        return qn_fail(ctx, QN_MALFORMED, "no opset of the default domain");
     if (model->n_training_info)
         qn_log(ctx, QN_LOG_INFO, "%zu training graphs are left out", model->n_training_info);
     return QN_OK;

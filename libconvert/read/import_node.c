@@ -62,6 +62,8 @@ static qn_status unknown_op(const qn_source_node *n) {
         return qn_up_fail(n, QN_MALFORMED, "a node without an operator");
     if (!qn_is_default_domain(proto->domain))
         return qn_up_fail(n, QN_UNSUPPORTED, "operator %s of domain '%s'", proto->op_type, proto->domain);
+    if (!n->scope->opset)
+        return qn_up_fail(n, QN_MALFORMED, "operator %s, but no opset of the default domain", proto->op_type);
     return qn_up_fail(n, QN_UNSUPPORTED, "operator %s in opset %d", proto->op_type, n->scope->opset);
 }
 

@@ -162,8 +162,10 @@ QN_TEST(read_onnx_model_refusals) {
     refuse(m, QN_MALFORMED, "not an ONNX model: it has no IR version");
     m = (qn_buf)QN_BUF_INIT;
     pb_int(&m, 1, 8);
-    pb_message(&m, OB_GRAPH, (qn_buf)QN_BUF_INIT);
-    refuse(m, QN_MALFORMED, "no opset of the default domain");
+    qn_buf graph = QN_BUF_INIT;
+    pb_message(&graph, OB_NODE, ob_node("Relu", "", "y"));
+    pb_message(&m, OB_GRAPH, graph);
+    refuse(m, QN_MALFORMED, "Relu 'y': operator Relu, but no opset of the default domain");
     m = (qn_buf)QN_BUF_INIT;
     pb_int(&m, 1, 2);
     pb_message(&m, OB_GRAPH, (qn_buf)QN_BUF_INIT);
