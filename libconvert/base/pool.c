@@ -10,6 +10,8 @@
  * still asleep is not waited for. */
 #include "base/pool.h"
 
+#include "base/checked.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,13 +19,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_THREADS = 256, SPINS = 3000 };
+enum { MAX_THREADS = 256, SPINS = 3000, MAX_SCRATCH = 8, SCRATCH_ALIGN = 64 };
 
 typedef struct worker {
     qn_pool *pool;
     int index;
     pthread_t thread;
 } worker;
+
+/* A block of scratch memory: this, at the front of SCRATCH_ALIGN bytes, then what was asked for. */
+typedef struct scratch {
+    size_t n_bytes;
+} scratch;
 
 struct qn_pool {
     int threads;               /* the caller included */
@@ -41,6 +48,9 @@ struct qn_pool {
     void *arg;
     int64_t n, grain, n_pieces;
     _Atomic int64_t next;
+
+    pthread_mutex_t scratch_lock;
+    scratch *free[MAX_SCRATCH]; /* given back, largest first */
 };
 
 /* The loops that this thread is inside of, innermost first. */
@@ -140,6 +150,7 @@ qn_pool *qn_pool_create(int threads) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->idle, NULL);
+    pthread_mutex_init(&p->scratch_lock, NULL);
     return p;
 }
 
@@ -150,6 +161,9 @@ void qn_pool_destroy(qn_pool *p) {
     next_epoch(p, p->threads);
     for (int i = 1; i <= p->n_started; i++)
         pthread_join(p->workers[i].thread, NULL);
+    for (int i = 0; i < MAX_SCRATCH; i++)
+        free(p->free[i]);
+    pthread_mutex_destroy(&p->scratch_lock);
     pthread_cond_destroy(&p->idle);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
@@ -207,4 +221,50 @@ void qn_pool_for(qn_pool *p, int64_t n, int64_t grain, qn_pool_fn fn, void *arg)
         pthread_mutex_unlock(&p->lock);
     }
     atomic_store(&p->busy, false);
+}
+
+/* ---- scratch memory ---------------------------------------------------------------------------- */
+
+/* The smallest block that is large enough leaves the list; when none is, the largest is freed and a new one made, so
+ * that the list does not fill with blocks that are too small. */
+void *qn_scratch_take(const qn_context *ctx, size_t n) {
+    qn_pool *p = qn_context_pool(ctx);
+    scratch *s = NULL;
+    pthread_mutex_lock(&p->scratch_lock);
+    int found = -1;
+    for (int i = 0; i < MAX_SCRATCH && p->free[i] && p->free[i]->n_bytes >= n; i++)
+        found = i;
+    int leaves = found >= 0 ? found : 0;
+    s = p->free[leaves];
+    if (s)
+        for (int i = leaves; i < MAX_SCRATCH; i++)
+            p->free[i] = i + 1 < MAX_SCRATCH ? p->free[i + 1] : NULL;
+    pthread_mutex_unlock(&p->scratch_lock);
+    if (found < 0) {
+        free(s);
+        size_t bytes;
+        if (!qn_add_size(n, 2 * SCRATCH_ALIGN, &bytes) || !qn_align_size(bytes, SCRATCH_ALIGN, &bytes))
+            return NULL;
+        s = aligned_alloc(SCRATCH_ALIGN, bytes);
+        if (!s)
+            return NULL;
+        s->n_bytes = n;
+    }
+    return (char *)s + SCRATCH_ALIGN;
+}
+
+void qn_scratch_give(const qn_context *ctx, void *ptr) {
+    if (!ptr)
+        return;
+    qn_pool *p = qn_context_pool(ctx);
+    scratch *s = (scratch *)(void *)((char *)ptr - SCRATCH_ALIGN);
+    pthread_mutex_lock(&p->scratch_lock);
+    for (int i = 0; i < MAX_SCRATCH && s; i++)
+        if (!p->free[i] || p->free[i]->n_bytes < s->n_bytes) {
+            scratch *t = p->free[i];
+            p->free[i] = s;
+            s = t;
+        }
+    pthread_mutex_unlock(&p->scratch_lock);
+    free(s);
 }

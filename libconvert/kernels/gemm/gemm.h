@@ -1,0 +1,95 @@
+/* The matrix product at the heart of MatMul, Gemm, Linear, Conv, ConvTranspose and the recurrent ops:
+ *
+ *     C[m, n] = epilogue(sum over k of A[m, k] B[k, n])      in float32, k ascending, one accumulator an element
+ *
+ * Both operands are packed into panels (A: MR rows, B: NR columns, depth outside) while they are decoded from their
+ * storage; a microkernel multiplies two panels into an MR x NR tile in registers; the epilogue turns a finished tile
+ * into the output's storage while it is in the first-level cache.
+ *
+ * The smaller of the two operands is packed whole, in parallel (in chunks of QN_GEMM_SHARED_BYTES when it is larger);
+ * the other is packed by each piece of work for itself, next to where it is used. So each weight is read once and no
+ * packed copy outlives the call. The pieces, and the order in which each element is summed, do not depend on the
+ * number of threads: neither do the bits.
+ */
+#ifndef QN_KERNELS_GEMM_GEMM_H
+#define QN_KERNELS_GEMM_GEMM_H
+
+#include "kernels/activation.h"
+
+/** Which index of an operand its scales follow. `x` is the index that is not summed: m of A, n of B. */
+typedef enum qn_scale_axis { QN_SCALE_TENSOR, QN_SCALE_X, QN_SCALE_DEPTH } qn_scale_axis;
+
+typedef struct qn_operand qn_operand;
+
+/** Write elements x0..x0+xn, k0..k0+kn of the operand to dst[kn][width], zeros in columns xn..width. */
+typedef void (*qn_pack_fn)(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
+
+/** What is multiplied: element (x, k) is data[x * x_stride + k * k_stride], times a scale when there are scales. */
+struct qn_operand {
+    const void *data;
+    qn_dtype dtype;            /**< F32, F16, BF16; I8 or U8 with scales */
+    int64_t x_stride, k_stride;
+    const void *scales;        /**< NULL: none. Value = (code - zero_point) * scale */
+    qn_dtype scale_dtype;      /**< F32 or F16 */
+    const void *zero_points;   /**< dtype of the codes; NULL: 0 */
+    qn_scale_axis scale_axis;
+    int64_t scale_run;         /**< that many neighbours along the axis share a scale (>= 1) */
+    qn_pack_fn pack;           /**< or NULL; then data is what this function makes of it */
+    const void *pack_arg;
+};
+
+/** Something added to the product: element (m, n) is data[m * row_stride + n * col_stride], col_stride 0 or 1. */
+typedef struct qn_addend {
+    const void *data;          /**< NULL: nothing */
+    qn_dtype dtype;            /**< F32, F16, BF16 */
+    int64_t row_stride, col_stride;
+} qn_addend;
+
+/** C[m, n] = act(alpha * product + beta * bias [+ residual]) [+ residual], at data[m * row_stride + n]. */
+typedef struct qn_gemm_out {
+    void *data;
+    qn_dtype dtype;            /**< F32, F16, BF16 */
+    int64_t row_stride;
+    float alpha, beta;
+    qn_addend bias, residual;
+    bool residual_first;       /**< the residual is added before the activation */
+    qn_activation act;
+} qn_gemm_out;
+
+typedef struct qn_gemm qn_gemm;
+struct qn_gemm {
+    int64_t m, n, k;
+    qn_operand a, b;
+    qn_gemm_out c;
+    int64_t n_batch;           /**< products of the same size, >= 0 */
+    void (*at)(qn_gemm *one, int64_t batch, const void *arg); /**< moves the pointers of a copy to those of product
+                                    `batch`; NULL when n_batch is 1 */
+    const void *at_arg;
+};
+
+enum { QN_GEMM_SHARED_BYTES = 8 << 20 };
+
+/** A product of one batch with alpha 1, beta 1 and nothing added. */
+qn_gemm qn_gemm_make(int64_t m, int64_t n, int64_t k);
+
+/** Run it. Fails only for lack of memory. */
+QN_MUST_USE qn_status qn_gemm_run(qn_context *ctx, const qn_gemm *g);
+
+/** Operand over input `index` of a kernel, x and k strides in elements: dense float32, float16 or bfloat16, or an
+ *  encoded constant (AFFINE without blocks is read as codes; other encodings are expanded into `scratch`). Dimension
+ *  `x_axis` of the constant is what x walks over (for scales); x_run: neighbours in x for one step of that dimension.
+ *  k_axis, k_run: the same for k. */
+QN_MUST_USE qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t x_stride, int64_t k_stride,
+                                          int32_t x_axis, int64_t x_run, int32_t k_axis, int64_t k_run, qn_operand *out);
+/** The operand from element `first` of its tensor on (for groups); x_first: what that is in units of x. */
+void qn_operand_advance(qn_operand *op, int64_t first, int64_t x_first);
+/** Addend over a dense tensor; nothing when it is absent. */
+qn_addend qn_addend_of(const qn_tensor *t, int64_t row_stride, int64_t col_stride);
+/** p + n elements. */
+static inline const void *qn_elem(const void *p, qn_dtype dtype, int64_t n) {
+    return p ? (const char *)p + n * (int64_t)qn_dtype_bytes(dtype) : NULL;
+}
+/** F32, F16 or BF16 */
+static inline bool qn_is_real(qn_dtype d) { return d == QN_F32 || d == QN_F16 || d == QN_BF16; }
+
+#endif
