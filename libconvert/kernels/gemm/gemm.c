@@ -3,13 +3,17 @@
 #include "base/checked.h"
 #include "base/pool.h"
 
-/* Depth of a block: a panel of B (NR floats deep) of this many rows is 128 KiB with AVX-512, which the second-level
+#include <stdatomic.h>
+
+/* Depth of a block: a panel of B (NR floats deep) of this many rows is 64 KiB with AVX-512, which the second-level
  * cache holds beside a panel of A. Deeper products are summed block after block in tiles kept in memory. */
-enum { DEPTH = 1024 };
+enum { DEPTH = 512 };
 /* Floats of the shared operand that are multiplied with all of a piece's own panels before the next are read. */
 enum { SHARED_BLOCK = 64 << 10 };
 /* Floats that a piece packs for itself, and the number of pieces worth having. */
-enum { OWN_BLOCK = 48 << 10, MIN_PIECES = 32 };
+enum { OWN_BLOCK = 64 << 10, MIN_PIECES = 32 };
+/* Steps of depth that are packed for all panels at hand before the next ones. */
+enum { PACK_ROWS = 16 };
 /* Multiply-adds of a product that is not worth sharing among threads, and of a piece of a batch of such. */
 static const int64_t SMALL_WORK = 1 << 21;
 
@@ -58,15 +62,23 @@ static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
 static int64_t panel_extent(const side *s, int64_t panel) { return min64(s->width, s->extent - panel * s->width); }
 
+/* Pack panels [begin, end) over depth [k0, k0 + kn), panel i to dst + i * stride. A few steps of depth of all panels
+ * before the next few: where x is contiguous in memory, neighbouring panels share rows, pages and prefetches. */
+static void pack_panels(const product *p, const side *s, int64_t begin, int64_t end, int64_t k0, int64_t kn, float *dst,
+                        int64_t stride) {
+    const int64_t run = s->op->x_stride == 1 && !s->op->pack ? PACK_ROWS : max64(kn, 1);
+    for (int64_t k = 0; k < kn; k += run)
+        for (int64_t i = begin; i < end; i++)
+            p->isa->pack(s->op, i * s->width, panel_extent(s, i), k0 + k, min64(run, kn - k), s->width,
+                         dst + (i - begin) * stride + k * s->width);
+}
+
 static void pack_shared(void *arg, int64_t begin, int64_t end, int worker) {
     (void)worker;
     const product *p = arg;
     const side *s = &p->shared;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t panel = p->s0 + i;
-        p->isa->pack(s->op, panel * s->width, panel_extent(s, panel), 0, p->g->k, s->width,
-                     p->packed + i * p->g->k * s->width);
-    }
+    const int64_t stride = p->g->k * s->width;
+    pack_panels(p, s, p->s0 + begin, p->s0 + end, 0, p->g->k, p->packed + begin * stride, stride);
 }
 
 /* Own panels [begin, end) times the chunk of shared ones. Blocks of depth outside; inside, a few shared panels at a
@@ -85,8 +97,7 @@ static void multiply(void *arg, int64_t begin, int64_t end, int worker) {
     do {
         const int64_t kn = min64(p->depth, g->k - k0);
         const bool last = k0 + kn == g->k;
-        for (int64_t i = begin; i < end; i++)
-            isa->pack(o->op, i * o->width, panel_extent(o, i), k0, kn, o->width, own + (i - begin) * kn * o->width);
+        pack_panels(p, o, begin, end, k0, kn, own, kn * o->width);
         for (int64_t sb = 0; sb < n_shared; sb += step)
             for (int64_t i = begin; i < end; i++)
                 for (int64_t si = sb; si < min64(sb + step, n_shared); si++) {
@@ -157,6 +168,7 @@ static qn_status run_one(qn_context *ctx, const qn_gemm *g) {
 typedef struct batch {
     qn_context *ctx;
     const qn_gemm *g;
+    _Atomic int status; /* the first failure */
 } batch;
 
 static qn_status run_at(qn_context *ctx, const qn_gemm *g, int64_t i) {
@@ -166,22 +178,24 @@ static qn_status run_at(qn_context *ctx, const qn_gemm *g, int64_t i) {
     return run_one(ctx, &one);
 }
 
-/* A failure is out of memory, recorded in the context: qn_gemm_run looks there. */
 static void run_batch(void *arg, int64_t begin, int64_t end, int worker) {
     (void)worker;
     batch *b = arg;
-    for (int64_t i = begin; i < end; i++)
-        if (run_at(b->ctx, b->g, i) != QN_OK)
-            return;
+    for (int64_t i = begin; i < end; i++) {
+        qn_status status = run_at(b->ctx, b->g, i);
+        int none = QN_OK;
+        if (status != QN_OK)
+            atomic_compare_exchange_strong(&b->status, &none, (int)status);
+    }
 }
 
 qn_status qn_gemm_run(qn_context *ctx, const qn_gemm *g) {
     int64_t plane, work;
     bool small = qn_mul_i64(g->m, g->n, &plane) && qn_mul_i64(plane, g->k, &work) && work < SMALL_WORK;
     if (small && g->n_batch > 1) {
-        batch b = {ctx, g};
+        batch b = {ctx, g, QN_OK};
         qn_parallel_for(ctx, g->n_batch, max64(1, SMALL_WORK / 8 / max64(1, work)), run_batch, &b);
-        return QN_OK;
+        return (qn_status)b.status;
     }
     for (int64_t i = 0; i < g->n_batch; i++)
         QN_TRY(run_at(ctx, g, i));
