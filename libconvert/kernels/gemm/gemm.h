@@ -45,14 +45,13 @@ typedef struct qn_addend {
     int64_t row_stride, col_stride;
 } qn_addend;
 
-/** C[m, n] = act(alpha * product + beta * bias [+ residual]) [+ residual], at data[m * row_stride + n]. */
+/** C[m, n] = act(alpha * product + beta * bias) + residual, at data[m * row_stride + n]. */
 typedef struct qn_gemm_out {
     void *data;
     qn_dtype dtype;            /**< F32, F16, BF16 */
     int64_t row_stride;
     float alpha, beta;
     qn_addend bias, residual;
-    bool residual_first;       /**< the residual is added before the activation */
     qn_activation act;
 } qn_gemm_out;
 
@@ -75,21 +74,29 @@ qn_gemm qn_gemm_make(int64_t m, int64_t n, int64_t k);
 /** Run it. Fails only for lack of memory. */
 QN_MUST_USE qn_status qn_gemm_run(qn_context *ctx, const qn_gemm *g);
 
-/** Operand over input `index` of a kernel, x and k strides in elements: dense float32, float16 or bfloat16, or an
- *  encoded constant (AFFINE without blocks is read as codes; other encodings are expanded into `scratch`). Dimension
- *  `x_axis` of the constant is what x walks over (for scales); x_run: neighbours in x for one step of that dimension.
- *  k_axis, k_run: the same for k. */
+/** Operand over input `index` of a kernel, strides in elements. Dense float32, float16 and bfloat16 are read in place, a
+ *  constant of an AFFINE encoding without blocks as its codes; other encodings are expanded into the kernel's scratch.
+ *  x walks over dimension x_axis of the tensor, each index of that dimension lasting x_run steps of x; k_axis and k_run
+ *  say the same of k (scales follow one of these; an axis of -1: none). */
 QN_MUST_USE qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t x_stride, int64_t k_stride,
                                           int32_t x_axis, int64_t x_run, int32_t k_axis, int64_t k_run, qn_operand *out);
-/** The operand from element `first` of its tensor on (for groups); x_first: what that is in units of x. */
-void qn_operand_advance(qn_operand *op, int64_t first, int64_t x_first);
-/** Addend over a dense tensor; nothing when it is absent. */
-qn_addend qn_addend_of(const qn_tensor *t, int64_t row_stride, int64_t col_stride);
+/** Can input `index` be an operand: float32, float16 or bfloat16, dense or encoded? */
+bool qn_operand_accepts(const qn_kernel_args *args, int32_t index);
+/** Is input `index` there, dense, of one of these dtypes; or absent? */
+bool qn_addend_accepts(const qn_kernel_args *args, int32_t index);
+/** Move `op` on by `elems` elements of its tensor that are `x` steps of x (groups of a convolution). */
+void qn_operand_advance(qn_operand *op, int64_t elems, int64_t x);
+/** Addend over input `index`; nothing when it is absent. */
+qn_addend qn_addend_of(const qn_kernel_args *args, int32_t index, int64_t row_stride, int64_t col_stride);
 /** p + n elements. */
 static inline const void *qn_elem(const void *p, qn_dtype dtype, int64_t n) {
     return p ? (const char *)p + n * (int64_t)qn_dtype_bytes(dtype) : NULL;
 }
-/** F32, F16 or BF16 */
 static inline bool qn_is_real(qn_dtype d) { return d == QN_F32 || d == QN_F16 || d == QN_BF16; }
+static inline bool qn_has(const qn_kernel_args *args, int32_t i) { return i < args->n_in && args->in[i].dtype != QN_NONE; }
+/** The constant behind input i when it is encoded, else NULL. */
+static inline const qn_const *qn_encoded(const qn_kernel_args *args, int32_t i) {
+    return args->in_const ? args->in_const[i] : NULL;
+}
 
 #endif

@@ -215,10 +215,8 @@ VF_INLINE void finish_as(const qn_activation_kind kind, const qn_gemm_out *c, co
             vf x = vf_mul(vf_load(tile + i * NR + v), alpha);
             if (c->bias.data)
                 x = vf_fma(beta, addend(&c->bias, i0 + i, j0 + v, n), x);
-            if (c->residual.data && c->residual_first)
-                x = vf_add(x, addend(&c->residual, i0 + i, j0 + v, n));
             x = activate(kind, &c->act, x);
-            if (c->residual.data && !c->residual_first)
+            if (c->residual.data)
                 x = vf_add(x, addend(&c->residual, i0 + i, j0 + v, n));
             vf_write_n(c->dtype, c->data, (i0 + i) * c->row_stride + j0 + v, x, n);
         }

@@ -1,0 +1,55 @@
+/* Inputs of kernels as operands of the matrix product. */
+#include "kernels/eval.h"
+#include "kernels/gemm/gemm.h"
+
+bool qn_operand_accepts(const qn_kernel_args *args, int32_t index) {
+    return qn_has(args, index) && qn_is_real(args->in[index].dtype);
+}
+
+bool qn_addend_accepts(const qn_kernel_args *args, int32_t index) {
+    return !qn_has(args, index) || (qn_is_real(args->in[index].dtype) && !qn_encoded(args, index));
+}
+
+qn_addend qn_addend_of(const qn_kernel_args *args, int32_t index, int64_t row_stride, int64_t col_stride) {
+    if (!qn_has(args, index))
+        return (qn_addend){.data = NULL};
+    return (qn_addend){args->in[index].data, args->in[index].dtype, row_stride, col_stride};
+}
+
+qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t x_stride, int64_t k_stride,
+                              int32_t x_axis, int64_t x_run, int32_t k_axis, int64_t k_run, qn_operand *out) {
+    const qn_const *c = qn_encoded(args, index);
+    *out = (qn_operand){.x_stride = x_stride, .k_stride = k_stride, .scale_run = 1};
+    if (!c) {
+        out->data = args->in[index].data;
+        out->dtype = args->in[index].dtype;
+        return QN_OK;
+    }
+    bool by_codes = c->encoding == QN_ENC_AFFINE && c->block == 0 && (c->code_dtype == QN_I8 || c->code_dtype == QN_U8) &&
+                    (c->axis < 0 || c->axis == x_axis || c->axis == k_axis);
+    if (by_codes) {
+        out->data = c->part[QN_PART_CODES].data;
+        out->dtype = c->code_dtype;
+        out->scales = c->part[QN_PART_SCALES].data;
+        out->scale_dtype = c->scale_dtype;
+        out->zero_points = c->symmetric ? NULL : c->part[QN_PART_ZERO_POINTS].data;
+        out->scale_axis = c->axis < 0 ? QN_SCALE_TENSOR : c->axis == x_axis ? QN_SCALE_X : QN_SCALE_DEPTH;
+        out->scale_run = c->axis < 0 ? 1 : c->axis == x_axis ? x_run : k_run;
+        return QN_OK;
+    }
+    float *values;
+    int64_t n = qn_const_numel(c);
+    QN_NEW_ARRAY(args->ctx, args->scratch, values, n);
+    QN_TRY(qn_const_decode(args->ctx, c, 0, n, values));
+    out->data = values;
+    out->dtype = QN_F32;
+    return QN_OK;
+}
+
+void qn_operand_advance(qn_operand *op, int64_t elems, int64_t x) {
+    op->data = qn_elem(op->data, op->dtype, elems);
+    if (op->scales && op->scale_axis == QN_SCALE_X) {
+        op->scales = qn_elem(op->scales, op->scale_dtype, x / op->scale_run);
+        op->zero_points = qn_elem(op->zero_points, op->dtype, x / op->scale_run);
+    }
+}
