@@ -45,7 +45,7 @@ RUN_SRC  := $(wildcard $(addsuffix /*.c,$(addprefix libconvert/,base ir ops kern
               libconvert/package/read*.c libconvert/package/zip*.c libconvert/package/proto*.c)
 LIB_SRC  := $(sort $(RUN_SRC) $(shell find libconvert passes -name '*.c'))
 TOOL_SRC := $(wildcard tools/*.c)
-TEST_SRC := $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/data/*' 2>/dev/null)
+TEST_SRC := $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/data/*' -not -path 'tests/bench/*' 2>/dev/null)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 PROTOS   := $(wildcard schemas/*.proto)
 
@@ -74,6 +74,9 @@ $B/libquern.so: $(LIB_O)
 	$(CC) $(ALL_CFLAGS) $(LINK) -shared -Wl,-soname,libquern.so.0 -o $@ $^ $(LDLIBS)
 $B/tests/all: $(TEST_O) $B/libquern.a
 	$(CC) $(ALL_CFLAGS) $(LINK) -rdynamic -o $@ $(TEST_O) $B/libquern.a $(LDLIBS) -lcmocka
+
+$B/tests/bench/%: $B/tests/bench/%.o $B/libquern.a
+	$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $< $B/libquern.a $(LDLIBS)
 
 build/%: build/release/%
 	cp -f $< $@

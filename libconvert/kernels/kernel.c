@@ -12,12 +12,6 @@
 
 /* ---- the tables ------------------------------------------------------------------------------- */
 
-#define QN_KERNEL(OP, NAME, ISA, FLAGS, ACCEPTS, RUN) \
-    bool ACCEPTS(const qn_kernel_args *);             \
-    qn_status RUN(const qn_kernel_args *);
-#include "kernels/kernels.def"
-#undef QN_KERNEL
-
 typedef struct fast_row {
     unsigned isa;
     qn_kernel kernel;

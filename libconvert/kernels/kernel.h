@@ -47,6 +47,13 @@ QN_MUST_USE qn_status qn_kernel_run(const qn_kernel *kernel, const qn_kernel_arg
 /** Fail with the node's label before the message. */
 QN_MUST_USE QN_PRINTF(3, 4) qn_status qn_kernel_fail(const qn_kernel_args *args, qn_status status, const char *fmt, ...);
 
+/** Fast kernels, one a row of kernels.def. */
+#define QN_KERNEL(OP, NAME, ISA, FLAGS, ACCEPTS, RUN) \
+    bool ACCEPTS(const qn_kernel_args *);             \
+    qn_status RUN(const qn_kernel_args *);
+#include "kernels/kernels.def"
+#undef QN_KERNEL
+
 /** Reference kernels, one a row. */
 #define QN_OP(NAME, ...) qn_status qn_ref_##NAME(const qn_kernel_args *args);
 #include "ops.def"
