@@ -3,6 +3,7 @@
  * Bound: a float32 sum of k products differs from the true one by at most (k + 2) u sum|a b| with u = 2^-24 (each
  * product and each addition rounds once); storing as float16 or bfloat16 adds half a unit of that format. */
 #include "base/context.h"
+#include "base/half.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/scalar.h"
 #include "tests/test.h"
