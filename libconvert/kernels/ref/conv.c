@@ -7,7 +7,7 @@
  */
 #include "kernels/activation.h"
 #include "kernels/ref/real.h"
-#include "kernels/window.h"
+#include "kernels/spatial.h"
 
 qn_status qn_ref_Conv(const qn_kernel_args *args) {
     const qn_tensor *x = &args->in[0], *w = &args->in[1];
@@ -15,8 +15,8 @@ qn_status qn_ref_Conv(const qn_kernel_args *args) {
     if (qn_ref_numel(y) == 0)
         return QN_OK;
     QN_TRY(qn_ref_need_rank(args, 1, x->rank));
-    qn_window window;
-    QN_TRY(qn_window_read(args, w->dims + 2, &window));
+    qn_spatial window;
+    QN_TRY(qn_spatial_read(args, w->dims + 2, &window));
     int64_t groups = qn_node_int(args->node, "group", 1);
     int64_t N = x->dims[0], C = x->dims[1], M = w->dims[0], Cg = w->dims[1];
     if (groups < 1 || C % groups != 0 || M % groups != 0 || C / groups != Cg)
@@ -37,14 +37,14 @@ qn_status qn_ref_Conv(const qn_kernel_args *args) {
     QN_TRY(qn_ref_reals(args, 3, &residual));
     QN_TRY(qn_ref_scratch(args, M, &row));
 
-    int64_t in_size = qn_window_in_numel(&window), out_size = qn_window_out_numel(&window), kernel_size;
-    if (!qn_window_kernel_numel(&window, &kernel_size))
+    int64_t in_size = qn_spatial_in_numel(&window), out_size = qn_spatial_out_numel(&window), kernel_size;
+    if (!qn_spatial_kernel_numel(&window, &kernel_size))
         return qn_kernel_fail(args, QN_UNSUPPORTED, "a window of too many taps");
     int64_t out_dims[QN_MAX_SPATIAL], pos[QN_MAX_SPATIAL] = {0};
     for (int32_t i = 0; i < window.n; i++)
         out_dims[i] = window.axis[i].out;
     for (int64_t o = 0; o < out_size; o++, qn_ref_next(pos, window.n, out_dims)) {
-        qn_window_taps(&window, pos, &taps);
+        qn_spatial_taps(&window, pos, &taps);
         for (int64_t n = 0; n < N; n++) {
             for (int64_t m = 0; m < M; m++) {
                 const double *Xg = X + (n * C + m / (M / groups) * Cg) * in_size, *Wm = W + m * Cg * kernel_size;

@@ -5,7 +5,7 @@
  *   Y[n, m, o] = B[m] + sum over c in g, and over i, k with i stride - pad + k dilation = o, of X[n, c, i] W[c, m in g, k]
  */
 #include "kernels/ref/real.h"
-#include "kernels/window.h"
+#include "kernels/spatial.h"
 
 qn_status qn_ref_ConvTranspose(const qn_kernel_args *args) {
     const qn_tensor *x = &args->in[0], *w = &args->in[1];
@@ -13,8 +13,8 @@ qn_status qn_ref_ConvTranspose(const qn_kernel_args *args) {
     if (qn_ref_numel(y) == 0)
         return QN_OK;
     QN_TRY(qn_ref_need_rank(args, 1, x->rank));
-    qn_window window;
-    QN_TRY(qn_window_read_transposed(args, w->dims + 2, &window));
+    qn_spatial window;
+    QN_TRY(qn_spatial_read_transposed(args, w->dims + 2, &window));
     int64_t groups = qn_node_int(args->node, "group", 1);
     int64_t N = x->dims[0], C = x->dims[1], Mg = w->dims[1], M = y->dims[1];
     if (groups < 1 || C % groups != 0 || w->dims[0] != C || M % groups != 0 || M / groups != Mg)
@@ -29,15 +29,15 @@ qn_status qn_ref_ConvTranspose(const qn_kernel_args *args) {
     QN_TRY(qn_ref_reals(args, 1, &W));
     QN_TRY(qn_ref_reals(args, 2, &B));
 
-    int64_t Cg = C / groups, in_size = qn_window_in_numel(&window), out_size = qn_window_out_numel(&window), kernel_size;
-    if (!qn_window_kernel_numel(&window, &kernel_size))
+    int64_t Cg = C / groups, in_size = qn_spatial_in_numel(&window), out_size = qn_spatial_out_numel(&window), kernel_size;
+    if (!qn_spatial_kernel_numel(&window, &kernel_size))
         return qn_kernel_fail(args, QN_UNSUPPORTED, "a window of too many taps");
     int64_t out_dims[QN_MAX_SPATIAL], pos[QN_MAX_SPATIAL] = {0};
     for (int32_t i = 0; i < window.n; i++)
         out_dims[i] = window.axis[i].out;
     for (int64_t o = 0; o < out_size; o++, qn_ref_next(pos, window.n, out_dims)) {
         if (Cg > 0)
-            qn_window_taps_transposed(&window, pos, &taps);
+            qn_spatial_taps_transposed(&window, pos, &taps);
         for (int64_t n = 0; n < N; n++)
             for (int64_t m = 0; m < M; m++) {
                 double sum = B ? B[m] : 0;

@@ -7,51 +7,51 @@
  *   integer's least value) and index -1.
  */
 #include "kernels/ref/real.h"
-#include "kernels/window.h"
+#include "kernels/spatial.h"
 
 #include <string.h>
 
 /* fn on each output element: `taps` of its window, `x` its channel's plane. */
-typedef void (*pool_fn)(const qn_kernel_args *args, const qn_window *w, const int64_t *pos, const qn_taps *taps,
+typedef void (*pool_fn)(const qn_kernel_args *args, const qn_spatial *w, const int64_t *pos, const qn_taps *taps,
                         const double *x, int64_t plane, int64_t at);
 
 static qn_status pool(const qn_kernel_args *args, pool_fn fn) {
     if (qn_ref_numel(&args->out[0]) == 0)
         return QN_OK;
-    qn_window w;
+    qn_spatial w;
     qn_taps taps;
     const double *X;
-    QN_TRY(qn_window_read(args, NULL, &w));
+    QN_TRY(qn_spatial_read(args, NULL, &w));
     QN_TRY(qn_taps_create(args, &w, &taps));
     QN_TRY(qn_ref_reals(args, 0, &X));
     int64_t planes = args->in[0].dims[0] * args->in[0].dims[1];
-    int64_t in_size = qn_window_in_numel(&w), out_size = qn_window_out_numel(&w);
+    int64_t in_size = qn_spatial_in_numel(&w), out_size = qn_spatial_out_numel(&w);
     int64_t out_dims[QN_MAX_SPATIAL], pos[QN_MAX_SPATIAL] = {0};
     for (int32_t i = 0; i < w.n; i++)
         out_dims[i] = w.axis[i].out;
     for (int64_t o = 0; o < out_size; o++, qn_ref_next(pos, w.n, out_dims)) {
-        qn_window_taps(&w, pos, &taps);
+        qn_spatial_taps(&w, pos, &taps);
         for (int64_t p = 0; p < planes; p++)
             fn(args, &w, pos, &taps, X + p * in_size, p, p * out_size + o);
     }
     return QN_OK;
 }
 
-static void average(const qn_kernel_args *args, const qn_window *w, const int64_t *pos, const qn_taps *taps,
+static void average(const qn_kernel_args *args, const qn_spatial *w, const int64_t *pos, const qn_taps *taps,
                     const double *x, int64_t plane, int64_t at) {
     (void)plane;
     double sum = 0;
     for (int64_t t = 0; t < taps->n; t++)
         sum += x[taps->in[t]];
     bool padded = qn_node_int(args->node, "count_include_pad", 0) != 0;
-    qn_ref_put(&args->out[0], at, sum / (padded ? qn_window_padded_taps(w, pos) : (double)taps->n));
+    qn_ref_put(&args->out[0], at, sum / (padded ? qn_spatial_padded_taps(w, pos) : (double)taps->n));
 }
 
 qn_status qn_ref_AveragePool(const qn_kernel_args *args) { return pool(args, average); }
 
 /* The offset in C order as an offset in column-major order. */
-static int64_t column_major(const qn_window *w, int64_t offset) {
-    int64_t out = 0, size = qn_window_in_numel(w);
+static int64_t column_major(const qn_spatial *w, int64_t offset) {
+    int64_t out = 0, size = qn_spatial_in_numel(w);
     for (int32_t i = w->n - 1; i >= 0; i--) {
         size /= w->axis[i].in;
         out += offset % w->axis[i].in * size;
@@ -60,7 +60,7 @@ static int64_t column_major(const qn_window *w, int64_t offset) {
     return out;
 }
 
-static void maximum(const qn_kernel_args *args, const qn_window *w, const int64_t *pos, const qn_taps *taps,
+static void maximum(const qn_kernel_args *args, const qn_spatial *w, const int64_t *pos, const qn_taps *taps,
                     const double *x, int64_t plane, int64_t at) {
     (void)pos;
     double best = -INFINITY;
@@ -78,7 +78,7 @@ static void maximum(const qn_kernel_args *args, const qn_window *w, const int64_
     if (where >= 0) {
         if (qn_node_int(args->node, "storage_order", 0) != 0)
             where = column_major(w, where);
-        where += plane * qn_window_in_numel(w);
+        where += plane * qn_spatial_in_numel(w);
     }
     ((int64_t *)args->out[1].data)[at] = where;
 }

@@ -7,7 +7,7 @@
  *   pytorch_half_pixel    half_pixel; 0 when out is 1
  *   align_corners         o (L - 1) / (s L - 1); 0 when out is 1
  *   asymmetric            o / s
- *   tf_crop_and_resize    start (L - 1) + o (end - start) (L - 1) / (s L - 1); (start + end) (L - 1) / 2 when out is 1
+ *   tf_crop_and_resize    start (L - 1) + o (end - start) (L - 1) / (out - 1); (start + end) (L - 1) / 2 when out is 1
  *
  * Weights at distance d from the coordinate, in input samples; with antialias and s < 1 the filter is stretched: d is
  * multiplied by s:
@@ -79,7 +79,7 @@ double qn_resize_coordinate(const qn_resize *r, const qn_resize_axis *a, int64_t
     case QN_RESIZE_ALIGN_CORNERS: x = a->out > 1 ? x * (L - 1) / (length - 1) : 0; break;
     case QN_RESIZE_ASYMMETRIC: x = unscale(a, x); break;
     case QN_RESIZE_TF_CROP:
-        x = a->out > 1 ? a->start * (L - 1) + x * (a->end - a->start) * (L - 1) / (length - 1)
+        x = a->out > 1 ? a->start * (L - 1) + x * (a->end - a->start) * (L - 1) / (double)(a->out - 1)
                        : (a->start + a->end) * (L - 1) / 2;
         break;
     }

@@ -1,4 +1,4 @@
-#include "kernels/window.h"
+#include "kernels/spatial.h"
 
 #include "base/checked.h"
 
@@ -39,7 +39,7 @@ static qn_status read_auto_pad(const qn_kernel_args *args, pad_mode *out) {
 }
 
 /* Everything but what auto_pad decides. */
-static qn_status read_common(const qn_kernel_args *args, const int64_t *kernel, qn_window *w) {
+static qn_status read_common(const qn_kernel_args *args, const int64_t *kernel, qn_spatial *w) {
     const qn_tensor *x = &args->in[0], *y = &args->out[0];
     if (x->rank < 3 || x->rank > QN_MAX_RANK || y->rank != x->rank)
         return qn_kernel_fail(args, QN_MALFORMED, "input of %d dimensions to output of %d", x->rank, y->rank);
@@ -58,7 +58,7 @@ static qn_status read_common(const qn_kernel_args *args, const int64_t *kernel, 
         int64_t size = kernel ? kernel[i] : shape[i];
         if (size < 0 || size > LIMIT)
             return qn_kernel_fail(args, QN_MALFORMED, "a window of %lld", (long long)size);
-        w->axis[i] = (qn_window_axis){
+        w->axis[i] = (qn_spatial_axis){
             .in = x->dims[2 + i],
             .out = y->dims[2 + i],
             .kernel = size,
@@ -72,18 +72,18 @@ static qn_status read_common(const qn_kernel_args *args, const int64_t *kernel, 
 }
 
 /* What the window covers along an axis, dilated. */
-static int64_t extent(const qn_window_axis *a) { return a->kernel ? (a->kernel - 1) * a->dilation + 1 : 0; }
+static int64_t extent(const qn_spatial_axis *a) { return a->kernel ? (a->kernel - 1) * a->dilation + 1 : 0; }
 
 static int64_t positive(int64_t n) { return n > 0 ? n : 0; }
 
 /* SAME_UPPER and SAME_LOWER: total = (ceil(in / stride) - 1) * stride + extent - in, at least 0; the odd one at the end
  * for UPPER, at the beginning for LOWER. */
-qn_status qn_window_read(const qn_kernel_args *args, const int64_t *kernel, qn_window *w) {
+qn_status qn_spatial_read(const qn_kernel_args *args, const int64_t *kernel, qn_spatial *w) {
     pad_mode mode;
     QN_TRY(read_auto_pad(args, &mode));
     QN_TRY(read_common(args, kernel, w));
     for (int32_t i = 0; i < w->n && mode != PAD_EXPLICIT; i++) {
-        qn_window_axis *a = &w->axis[i];
+        qn_spatial_axis *a = &w->axis[i];
         int64_t windows = a->in / a->stride + (a->in % a->stride != 0);
         int64_t total = mode == PAD_VALID || windows == 0 ? 0 : positive((windows - 1) * a->stride + extent(a) - a->in);
         a->pad_begin = mode == PAD_SAME_LOWER ? total - total / 2 : total / 2;
@@ -95,7 +95,7 @@ qn_status qn_window_read(const qn_kernel_args *args, const int64_t *kernel, qn_w
 /* With output_shape, SAME_UPPER or SAME_LOWER:
  *   total = stride * (in - 1) + output_padding + extent - out, at least 0
  *   pad_begin = total / 2 for SAME_UPPER, total - total / 2 otherwise (ConvTranspose's operator page) */
-qn_status qn_window_read_transposed(const qn_kernel_args *args, const int64_t *kernel, qn_window *w) {
+qn_status qn_spatial_read_transposed(const qn_kernel_args *args, const int64_t *kernel, qn_spatial *w) {
     pad_mode mode;
     QN_TRY(read_auto_pad(args, &mode));
     QN_TRY(read_common(args, kernel, w));
@@ -103,7 +103,7 @@ qn_status qn_window_read_transposed(const qn_kernel_args *args, const int64_t *k
     QN_TRY(read_ints(args, "output_padding", w->n, 0, &output_padding));
     bool from_shape = qn_node_attr(args->node, "output_shape") != NULL;
     for (int32_t i = 0; i < w->n && (mode != PAD_EXPLICIT || from_shape); i++) {
-        qn_window_axis *a = &w->axis[i];
+        qn_spatial_axis *a = &w->axis[i];
         int64_t total = 0, span;
         if (mode != PAD_VALID || from_shape) {
             if (!qn_mul_i64(a->stride, a->in - 1, &span) ||
@@ -117,21 +117,21 @@ qn_status qn_window_read_transposed(const qn_kernel_args *args, const int64_t *k
     return QN_OK;
 }
 
-int64_t qn_window_in_numel(const qn_window *w) {
+int64_t qn_spatial_in_numel(const qn_spatial *w) {
     int64_t n = 1;
     for (int32_t i = 0; i < w->n; i++)
         n *= w->axis[i].in;
     return n;
 }
 
-int64_t qn_window_out_numel(const qn_window *w) {
+int64_t qn_spatial_out_numel(const qn_spatial *w) {
     int64_t n = 1;
     for (int32_t i = 0; i < w->n; i++)
         n *= w->axis[i].out;
     return n;
 }
 
-bool qn_window_kernel_numel(const qn_window *w, int64_t *out) {
+bool qn_spatial_kernel_numel(const qn_spatial *w, int64_t *out) {
     *out = 1;
     for (int32_t i = 0; i < w->n; i++)
         if (!qn_mul_i64(*out, w->axis[i].kernel, out))
@@ -139,10 +139,10 @@ bool qn_window_kernel_numel(const qn_window *w, int64_t *out) {
     return true;
 }
 
-qn_status qn_taps_create(const qn_kernel_args *args, const qn_window *w, qn_taps *out) {
+qn_status qn_taps_create(const qn_kernel_args *args, const qn_spatial *w, qn_taps *out) {
     int64_t n = 1;
     for (int32_t i = 0; i < w->n; i++) {
-        const qn_window_axis *a = &w->axis[i];
+        const qn_spatial_axis *a = &w->axis[i];
         if (!qn_mul_i64(n, a->kernel < a->in ? a->kernel : a->in, &n))
             return qn_kernel_fail(args, QN_UNSUPPORTED, "a window of too many taps");
     }
@@ -158,7 +158,7 @@ typedef struct axis_taps {
 } axis_taps;
 
 /* Every combination of taps of the axes, the last axis fastest. */
-static void combine(const qn_window *w, const axis_taps *t, qn_taps *taps) {
+static void combine(const qn_spatial *w, const axis_taps *t, qn_taps *taps) {
     taps->n = 0;
     int64_t index[QN_MAX_SPATIAL] = {0};
     for (int32_t i = 0; i < w->n; i++)
@@ -183,7 +183,7 @@ static void combine(const qn_window *w, const axis_taps *t, qn_taps *taps) {
 static int64_t ceil_div(int64_t a, int64_t b) { return -qn_floordiv_i64(-a, b); }
 
 /* Taps k of a window that starts at `start` with lo <= start + k * dilation < hi: *first and how many. */
-static int64_t taps_between(const qn_window_axis *a, int64_t start, int64_t lo, int64_t hi, int64_t *first) {
+static int64_t taps_between(const qn_spatial_axis *a, int64_t start, int64_t lo, int64_t hi, int64_t *first) {
     *first = start < lo ? ceil_div(lo - start, a->dilation) : 0;
     int64_t last = qn_floordiv_i64(hi - 1 - start, a->dilation);
     if (last > a->kernel - 1)
@@ -191,10 +191,10 @@ static int64_t taps_between(const qn_window_axis *a, int64_t start, int64_t lo, 
     return last < *first ? 0 : last - *first + 1;
 }
 
-void qn_window_taps(const qn_window *w, const int64_t *pos, qn_taps *taps) {
+void qn_spatial_taps(const qn_spatial *w, const int64_t *pos, qn_taps *taps) {
     axis_taps t[QN_MAX_SPATIAL];
     for (int32_t i = 0; i < w->n; i++) {
-        const qn_window_axis *a = &w->axis[i];
+        const qn_spatial_axis *a = &w->axis[i];
         int64_t start = pos[i] * a->stride - a->pad_begin;
         t[i].count = taps_between(a, start, 0, a->in, &t[i].k);
         t[i].k_step = 1;
@@ -204,10 +204,10 @@ void qn_window_taps(const qn_window *w, const int64_t *pos, qn_taps *taps) {
     combine(w, t, taps);
 }
 
-double qn_window_padded_taps(const qn_window *w, const int64_t *pos) {
+double qn_spatial_padded_taps(const qn_spatial *w, const int64_t *pos) {
     double n = 1;
     for (int32_t i = 0; i < w->n; i++) {
-        const qn_window_axis *a = &w->axis[i];
+        const qn_spatial_axis *a = &w->axis[i];
         int64_t first, start = pos[i] * a->stride - a->pad_begin;
         n *= (double)taps_between(a, start, -a->pad_begin, a->in + a->pad_end, &first);
     }
@@ -216,10 +216,10 @@ double qn_window_padded_taps(const qn_window *w, const int64_t *pos) {
 
 /* Along one axis, tap k is good when k * dilation = at - in * stride for a whole in: such k come in steps of
  * stride / gcd(stride, dilation), and `in` goes down by dilation / gcd with each. */
-void qn_window_taps_transposed(const qn_window *w, const int64_t *pos, qn_taps *taps) {
+void qn_spatial_taps_transposed(const qn_spatial *w, const int64_t *pos, qn_taps *taps) {
     axis_taps t[QN_MAX_SPATIAL];
     for (int32_t i = 0; i < w->n; i++) {
-        const qn_window_axis *a = &w->axis[i];
+        const qn_spatial_axis *a = &w->axis[i];
         int64_t at = pos[i] + a->pad_begin, g = a->stride, r = a->dilation;
         while (r != 0) {
             int64_t rest = g % r;
