@@ -15,7 +15,8 @@ static qn_status read_ints(const qn_kernel_args *args, const char *name, int64_t
     if (!*out)
         return QN_OK;
     if (n != count)
-        return qn_kernel_fail(args, QN_MALFORMED, "%s has %lld numbers, not %lld", name, (long long)n, (long long)count);
+        return qn_kernel_fail(args, QN_MALFORMED, "%s has %lld numbers, not %lld", name, (long long)n,
+                              (long long)count);
     for (int64_t i = 0; i < n; i++)
         if ((*out)[i] < min || (*out)[i] > LIMIT)
             return qn_kernel_fail(args, QN_MALFORMED, "%s[%lld] is %lld", name, (long long)i, (long long)(*out)[i]);

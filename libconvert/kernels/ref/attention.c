@@ -25,8 +25,8 @@ static qn_status read_heads(const qn_kernel_args *args, int32_t i, int64_t H, in
     if (t->rank == 3) {
         int64_t C = t->dims[2];
         if (H < 1 || D < 0 || offset < 0 || offset > C || (D > 0 && H > (C - offset) / D))
-            return qn_kernel_fail(args, QN_MALFORMED, "input %d: %lld heads of %lld elements from %lld in rows of %lld", i,
-                                  (long long)H, (long long)D, (long long)offset, (long long)C);
+            return qn_kernel_fail(args, QN_MALFORMED, "input %d: %lld heads of %lld elements from %lld in rows of %lld",
+                                  i, (long long)H, (long long)D, (long long)offset, (long long)C);
         out->N = t->dims[1];
         out->row = C;
         out->head = D;

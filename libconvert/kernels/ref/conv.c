@@ -1,7 +1,7 @@
 /* Conv (ONNX operator page Conv), with a fused activation and a residual (docs/ops.md).
  *
- * X [N, C, spatial], W [M, C/group, kernel], B [M], residual and Y [N, M, spatial out]; output channel m belongs to group
- * g = m / (M/group):
+ * X [N, C, spatial], W [M, C/group, kernel], B [M], residual and Y [N, M, spatial out]; output channel m belongs to
+ * group g = m / (M/group):
  *   Y[n, m, o] = activation(B[m] + sum over c, k of W[m, c, k] X[n, g C/group + c, o stride - pad + k dilation])
  *                + residual[n, m, o]
  */

@@ -2,7 +2,8 @@
  *
  * X [N, C, spatial], W [C, M/group, kernel], B [M], Y [N, M, spatial out]; every input element lays its window over the
  * output. Gathered by output position, with group g = m / (M/group):
- *   Y[n, m, o] = B[m] + sum over c in g, and over i, k with i stride - pad + k dilation = o, of X[n, c, i] W[c, m in g, k]
+ *   Y[n, m, o] = B[m] + sum over c in g, and over i, k with i stride - pad + k dilation = o,
+ *                of X[n, c, i] W[c, m in g, k]
  */
 #include "kernels/ref/real.h"
 #include "kernels/spatial.h"
@@ -29,7 +30,8 @@ qn_status qn_ref_ConvTranspose(const qn_kernel_args *args) {
     QN_TRY(qn_ref_reals(args, 1, &W));
     QN_TRY(qn_ref_reals(args, 2, &B));
 
-    int64_t Cg = C / groups, in_size = qn_spatial_in_numel(&window), out_size = qn_spatial_out_numel(&window), kernel_size;
+    int64_t Cg = C / groups, kernel_size;
+    int64_t in_size = qn_spatial_in_numel(&window), out_size = qn_spatial_out_numel(&window);
     if (!qn_spatial_kernel_numel(&window, &kernel_size))
         return qn_kernel_fail(args, QN_UNSUPPORTED, "a window of too many taps");
     int64_t out_dims[QN_MAX_SPATIAL], pos[QN_MAX_SPATIAL] = {0};

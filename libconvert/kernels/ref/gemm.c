@@ -64,7 +64,8 @@ qn_status qn_ref_Gemm(const qn_kernel_args *args) {
     if (b->dims[tb] != K)
         return qn_kernel_fail(args, QN_MALFORMED, "%lld columns by %lld rows", (long long)K, (long long)b->dims[tb]);
     if (qn_ref_has(args, 2) && !qn_ref_strides(&args->in[2], 2, args->out[0].dims, c))
-        return qn_kernel_fail(args, QN_MALFORMED, "input 2 does not broadcast to %lld x %lld", (long long)M, (long long)N);
+        return qn_kernel_fail(args, QN_MALFORMED, "input 2 does not broadcast to %lld x %lld", (long long)M,
+                              (long long)N);
     if (qn_ref_numel(&args->out[0]) == 0)
         return QN_OK;
     return (qn_dtype_is_float(a->dtype) ? gemm_real : gemm_int)(

@@ -2,8 +2,8 @@
  *
  * a [batch a, M, K], b [batch b, K, N], batches broadcast against each other:
  *   y[batch, i, j] = alpha * sum over k of a[batch, i, k] b[batch, k, j]
- * A 1-D a counts as [1, K] and a 1-D b as [K, 1]; the axis of size 1 is then left out of y. trans_a and trans_b say that
- * the last two axes of an operand are stored the other way round. Integers wrap.
+ * A 1-D a counts as [1, K] and a 1-D b as [K, 1]; the axis of size 1 is then left out of y. trans_a and trans_b say
+ * that the last two axes of an operand are stored the other way round. Integers wrap.
  */
 #include "kernels/ref/product.h"
 

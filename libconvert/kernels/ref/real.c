@@ -44,20 +44,21 @@ qn_status qn_ref_reals(const qn_kernel_args *args, int32_t i, const double **out
 }
 
 /* v cut towards zero and held in [lo, hi]: both ends are exact doubles or the next one beyond. */
-#define CUT_SIGNED(T, v, MIN, MAX) ((v) != (v) ? 0 : (v) <= (double)(MIN) ? (T)(MIN) : (v) >= (double)(MAX) ? (T)(MAX) : (T)(v))
+#define CUT(T, v, MIN, MAX) \
+    ((v) != (v) ? 0 : (v) <= (double)(MIN) ? (T)(MIN) : (v) >= (double)(MAX) ? (T)(MAX) : (T)(v))
 
 static inline void put(qn_tensor *out, int64_t i, double v) {
     switch (out->dtype) {
     case QN_F32: ((float *)out->data)[i] = (float)v; break;
     case QN_F64: ((double *)out->data)[i] = v; break;
-    case QN_I8: ((int8_t *)out->data)[i] = CUT_SIGNED(int8_t, v, INT8_MIN, INT8_MAX); break;
-    case QN_I16: ((int16_t *)out->data)[i] = CUT_SIGNED(int16_t, v, INT16_MIN, INT16_MAX); break;
-    case QN_I32: ((int32_t *)out->data)[i] = CUT_SIGNED(int32_t, v, INT32_MIN, INT32_MAX); break;
-    case QN_I64: ((int64_t *)out->data)[i] = CUT_SIGNED(int64_t, v, INT64_MIN, INT64_MAX); break;
-    case QN_U8: ((uint8_t *)out->data)[i] = CUT_SIGNED(uint8_t, v, 0, UINT8_MAX); break;
-    case QN_U16: ((uint16_t *)out->data)[i] = CUT_SIGNED(uint16_t, v, 0, UINT16_MAX); break;
-    case QN_U32: ((uint32_t *)out->data)[i] = CUT_SIGNED(uint32_t, v, 0, UINT32_MAX); break;
-    case QN_U64: ((uint64_t *)out->data)[i] = CUT_SIGNED(uint64_t, v, 0, UINT64_MAX); break;
+    case QN_I8: ((int8_t *)out->data)[i] = CUT(int8_t, v, INT8_MIN, INT8_MAX); break;
+    case QN_I16: ((int16_t *)out->data)[i] = CUT(int16_t, v, INT16_MIN, INT16_MAX); break;
+    case QN_I32: ((int32_t *)out->data)[i] = CUT(int32_t, v, INT32_MIN, INT32_MAX); break;
+    case QN_I64: ((int64_t *)out->data)[i] = CUT(int64_t, v, INT64_MIN, INT64_MAX); break;
+    case QN_U8: ((uint8_t *)out->data)[i] = CUT(uint8_t, v, 0, UINT8_MAX); break;
+    case QN_U16: ((uint16_t *)out->data)[i] = CUT(uint16_t, v, 0, UINT16_MAX); break;
+    case QN_U32: ((uint32_t *)out->data)[i] = CUT(uint32_t, v, 0, UINT32_MAX); break;
+    case QN_U64: ((uint64_t *)out->data)[i] = CUT(uint64_t, v, 0, UINT64_MAX); break;
     case QN_BOOL: ((uint8_t *)out->data)[i] = v != 0; break;
     case QN_NONE:
     case QN_F16:

@@ -192,7 +192,8 @@ qn_status qn_ref_Resize(const qn_kernel_args *args) {
     int32_t axes[QN_MAX_RANK], n;
     QN_TRY(read_axes(args, axes, &n));
     if (given(args, 2) == given(args, 3))
-        return qn_kernel_fail(args, QN_MALFORMED, "%s", given(args, 2) ? "both scales and sizes" : "no scales and no sizes");
+        return qn_kernel_fail(args, QN_MALFORMED, "%s",
+                              given(args, 2) ? "both scales and sizes" : "no scales and no sizes");
     if (qn_ref_numel(y) == 0)
         return QN_OK;
     if (qn_ref_numel(x) == 0)

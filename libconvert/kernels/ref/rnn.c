@@ -126,7 +126,8 @@ qn_status qn_rnn_read(const qn_kernel_args *args, int64_t gates, const char *con
         rec->dims[1] != w->dims[1] || w->dims[2] != r->I)
         return qn_kernel_fail(args, QN_MALFORMED, "weights [%lld, %lld, %lld] and [%lld, %lld, %lld] for %lld inputs",
                               (long long)w->dims[0], (long long)w->dims[1], (long long)w->dims[2],
-                              (long long)rec->dims[0], (long long)rec->dims[1], (long long)rec->dims[2], (long long)r->I);
+                              (long long)rec->dims[0], (long long)rec->dims[1], (long long)rec->dims[2],
+                              (long long)r->I);
     QN_TRY(qn_ref_need_numel(args, 3, 2 * r->n_dirs * w->dims[1]));
     QN_TRY(qn_ref_need_numel(args, 5, r->n_dirs * r->B * r->H));
     QN_TRY(read_lengths(args, r));
@@ -147,12 +148,14 @@ static void rows_by(const double *matrix, int64_t cols, const double *bias, int6
 
 void qn_rnn_input(const qn_rnn *r, int32_t dir, int64_t first, int64_t n, const double *x, double *y) {
     int64_t row = (dir * r->gates + first) * r->H;
-    rows_by(r->W + row * r->I, r->I, r->bias ? r->bias + (2 * dir * r->gates + first) * r->H : NULL, n * r->H, x, y);
+    const double *bias = r->bias ? r->bias + (2 * dir * r->gates + first) * r->H : NULL;
+    rows_by(r->W + row * r->I, r->I, bias, n * r->H, x, y);
 }
 
 void qn_rnn_state(const qn_rnn *r, int32_t dir, int64_t first, int64_t n, const double *h, double *y) {
     int64_t row = (dir * r->gates + first) * r->H;
-    rows_by(r->R + row * r->H, r->H, r->bias ? r->bias + ((2 * dir + 1) * r->gates + first) * r->H : NULL, n * r->H, h, y);
+    const double *bias = r->bias ? r->bias + ((2 * dir + 1) * r->gates + first) * r->H : NULL;
+    rows_by(r->R + row * r->H, r->H, bias, n * r->H, h, y);
 }
 
 static void put_state(const qn_kernel_args *args, const qn_rnn *r, int32_t i, int64_t at, const double *v) {

@@ -39,8 +39,8 @@ QN_TEST(kernels_ref_pool_average_3d) {
 
 QN_TEST(kernels_ref_pool_max_with_indices) {
     node_test t = node_begin();
-    const qn_tensor *y = run_ref(&t, "MaxPool {kernel_shape=[3,2], strides=[2,1], pads=[1,1,1,1],
-           dilations=[1,2]}", 2,
+    const qn_tensor *y = run_ref(&t, "MaxPool {kernel_shape=[3,2], strides=[2,1], pads=[1,1,1,1], "
+                                 "dilations=[1,2]}", 2,
                                  IN(pattern(&t, 1, DIMS(2, 2, 5, 4))));
     expect(&y[0], 0, F32(-0.8125f, 1.6875f, 0.8125f, 1.6875f, 0.8125f, 1.5f, 1.8125f, 1.5f, 0.8125f, 1.0f,
            1.8125f, 1.0f, 0.6875f, 1.8125f, 0.75f, -1.4375f, 0.0625f, 1.875f, 1.875f, 1.875f, 1.25f, 1.875f, 1.875f,

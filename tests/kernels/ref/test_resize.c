@@ -24,7 +24,8 @@ QN_TEST(kernels_ref_resize_linear) {
            0.857638889f, 0.395833333f, -0.125f, 1.08333333f, 0.6875f, -0.5f, 1.22916667f, -0.354166667f, -1.4375f,
            1.16666667f, -0.416666667f, -0.34375f, -0.145833333f, -0.291666667f, 0.53125f, -1.07986111f, 0.458333333f,
            -0.34375f, 0.434027778f, 1.19791667f, 0.34375f, 1.21875f, 1.75f, 1.25f, 1.625f), DIMS(1, 2, 6, 3));
-    expect(to_sizes(&t, "Resize {mode=\"linear\", coordinate_transformation_mode=\"align_corners\"}", x, DIMS(1, 2, 3, 7)),
+    expect(to_sizes(&t, "Resize {mode=\"linear\", coordinate_transformation_mode=\"align_corners\"}", x,
+                    DIMS(1, 2, 3, 7)),
            REF_TOL, F32(0.625f, -0.333333333f, 0.0208333333f, 1.6875f, 0.895833333f, 0.145833333f, -0.5625f,
                   -0.75f, 0.354166667f, 0.78125f, 0.53125f, 0.697916667f, 0.739583333f, 0.65625f, 1.8125f, -0.4375f,
                   -1.20833333f, -0.5f, 0.291666667f, 0.958333333f, 1.5f, -0.875f, 0.166666667f, -0.0208333333f,
@@ -50,7 +51,8 @@ QN_TEST(kernels_ref_resize_cubic) {
                            1.18724376f, -0.0463226585f, -0.824728385f, -0.177734375f, 0.472889714f, 1.08835755f,
                            1.35842406f, 2.26070264f, -0.295732355f, -1.87744188f, -0.565104167f, 0.304988662f,
                            1.17086396f, 1.61163119f), DIMS(1, 1, 6, 7));
-    expect(to_sizes(&t, "Resize {mode=\"cubic\", coordinate_transformation_mode=\"align_corners\"}", x, DIMS(1, 1, 3, 4)),
+    expect(to_sizes(&t, "Resize {mode=\"cubic\", coordinate_transformation_mode=\"align_corners\"}", x,
+                    DIMS(1, 1, 3, 4)),
            REF_TOL, F32(0.625f, -0.119212963f, 1.13078704f, -0.5625f, -1.11914062f, 1.30566406f, 0.69354022f,
                   0.69140625f, 1.8125f, -1.66898148f, 0.282407407f, 1.5f), DIMS(1, 1, 3, 4));
     node_end(&t);
@@ -143,7 +145,8 @@ QN_TEST(kernels_ref_resize_crop) {
     node_test t = node_begin();
     qn_tensor x = tensor(F32(10, 20, 40), DIMS(3)), roi = tensor(F32(0.5, 1.5), DIMS(2));
     const qn_tensor *y = run_ref(
-        &t, "Resize {mode=\"linear\", coordinate_transformation_mode=\"tf_crop_and_resize\", extrapolation_value=-7.0}", 1,
+        &t,
+        "Resize {mode=\"linear\", coordinate_transformation_mode=\"tf_crop_and_resize\", extrapolation_value=-7.0}", 1,
         IN(x, roi, ABSENT, sizes(&t, 1, (int64_t[]){3})));
     expect(&y[0], REF_TOL, F32(20, 40, -7), DIMS(3));
     y = run_ref(&t, "Resize {coordinate_transformation_mode=\"tf_crop_and_resize\", extrapolation_value=-7.0}", 1,
@@ -159,7 +162,8 @@ QN_TEST(kernels_ref_resize_crop) {
  * 2 (1 - 2/2.4) + (o + 0.5) / 0.6 - 0.5. */
 QN_TEST(kernels_ref_resize_half_pixel_symmetric) {
     node_test t = node_begin();
-    const qn_tensor *y = run_ref(&t, "Resize {mode=\"linear\", coordinate_transformation_mode=\"half_pixel_symmetric\"}", 1,
+    const qn_tensor *y = run_ref(&t,
+                                 "Resize {mode=\"linear\", coordinate_transformation_mode=\"half_pixel_symmetric\"}", 1,
                                  IN(tensor(F32(0, 1, 2, 3), DIMS(4)), ABSENT, tensor(F32(0.6f), DIMS(1))));
     expect(&y[0], REF_TOL, F32(0.6666667f, 2.3333333f), DIMS(2));
     node_end(&t);
