@@ -328,6 +328,13 @@ qn_dim qn_dim_mod(qn_symbols *s, qn_dim a, qn_dim b) {
 
 /* ---- minimum and maximum ---- */
 
+/* a <= b, since a is a minimum that has b in it, or b a maximum that has a. */
+static bool is_below(const qn_symbols *s, qn_dim a, qn_dim b) {
+    const qn_atom *low = qn_dim_as_atom(s, a), *high = qn_dim_as_atom(s, b);
+    return (low && low->kind == QN_ATOM_MIN && (low->a == b || low->b == b)) ||
+           (high && high->kind == QN_ATOM_MAX && (high->a == a || high->b == a));
+}
+
 /* -1: a <= b whatever the symbols (all >= 0); 1: a >= b; 0: it depends. */
 static int order(qn_symbols *s, qn_dim a, qn_dim b) {
     if (a == b)
@@ -336,6 +343,10 @@ static int order(qn_symbols *s, qn_dim a, qn_dim b) {
         return a < b ? -1 : 1;
     if (a == INT64_MAX || b == INT64_MAX) /* nothing is larger */
         return b == INT64_MAX ? -1 : 1;
+    if (is_below(s, a, b))
+        return -1;
+    if (is_below(s, b, a))
+        return 1;
     qn_dim difference = qn_dim_sub(s, a, b);
     if (difference == QN_DIM_UNKNOWN)
         return 0;

@@ -46,6 +46,15 @@ QN_TEST(ir_dim_numbers) {
     assert_true(qn_dim_mul(NULL, 0, QN_DIM_UNKNOWN) == QN_DIM_UNKNOWN);
 }
 
+QN_TEST(ir_dim_extrema_absorb) {
+    open_table();
+    shows("max(h,min(h,512))", "h");
+    shows("min(min(h,w),h)", "min(h,w)");
+    shows("min(h,max(w,h))", "h");
+    shows("max(max(h,w),w)", "max(h,w)");
+    close_table();
+}
+
 QN_TEST(ir_dim_equal_is_same_handle) {
     open_table();
     assert_true(D("h*w+w*h") == D("2*w*h"));

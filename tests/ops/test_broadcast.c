@@ -33,7 +33,7 @@ QN_TEST(ops_broadcast_where_clip_prelu) {
     MALFORMED("input %a: float32[3]\ninput %k: float32[1,3]", "%y = PRelu(%a, %k)", "slope of rank 2");
 }
 
-#define SIZES "input %x: float32[h,w]\nconst %p: int64[2] = {2, 14}\nconst %z: int64[2] = {0, -1}"
+#define SIZES "input %x: float32[h,w]\nconst %p: int64[2] = {2, 14}\nconst %z: int64[2] = {0, -1}\nconst %e: int64[2] = {2, 3}"
 
 QN_TEST(ops_broadcast_contents) {
     SHAPE(SIZES, "%s = Shape(%x)\n%y = Add(%s, %p)", "int64[2] = {h+2, w+14}");
@@ -44,7 +44,7 @@ QN_TEST(ops_broadcast_contents) {
     SHAPE(SIZES, "%s = Shape(%x)\n%m = Mul(%s, %p)\n%y = Mod(%m, %p)", "int64[2] = {0, 0}");
     SHAPE(SIZES, "%s = Shape(%x)\n%y = Max(%s, %z)", "int64[2] = {h, w}");
     SHAPE(SIZES, "%s = Shape(%x)\n%y = Min(%s, %z, %p)", "int64[2] = {0, -1}");
-    SHAPE(SIZES, "%s = Shape(%x)\n%y = Pow(%s, %p)", "int64[2] = {h^2, ?}");
+    SHAPE(SIZES, "%s = Shape(%x)\n%y = Pow(%s, %e)", "int64[2] = {h*h, w*w*w}");
     SHAPE(SIZES, "%s = Shape(%x)\n%y = Clip(%s)", "int64[2] = {h, w}");
     /* a negative dividend is divided towards zero: not a floor, and not told when the sign is not */
     SHAPE("const %a: int64[4] = {-7, 7, -7, -8}\nconst %b: int64[4] = {2, -2, -2, 2}", "%y = Div(%a, %b)",

@@ -2,7 +2,7 @@
 
 QN_TEST(ops_concat_shapes) {
     SHAPE("input %a: float32[b,3,h]\ninput %c: float32[b,4,h]", "%y = Concat(%a, %c) {axis=1}", "float32[b,7,h]");
-    SHAPE("input %a: float32[b,n]\ninput %c: float32[b,m]", "%y = Concat(%a, %c, %a) {axis=-1}", "float32[b,m+2*n]");
+    SHAPE("input %a: float32[b,n]\ninput %c: float32[b,m]", "%y = Concat(%a, %c, %a) {axis=-1}", "float32[b,2*n+m]");
     SHAPE("input %a: float32[b,3]\ninput %c: float32[2,3]", "%y = Concat(%a, %c) {axis=1}", "float32[2,6]");
     SHAPE("input %a: float32[...]\ninput %c: float32[2,3]", "%y = Concat(%a, %c) {axis=1}", "float32[2,y_1]");
     SHAPE("input %a: float32[0]", "%y = Concat(%a) {axis=0}", "float32[0]");
