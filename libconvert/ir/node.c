@@ -3,6 +3,7 @@
  * in[i]->uses[use_at[i]] is the use of input i, so that one is taken out in constant time: the last use of the value
  * takes its place. Only live nodes keep uses: those in the list of a graph that is outermost or held by a live node.
  */
+#include "ir/opdef.h"
 #include "ir/shared.h"
 
 #include <string.h>
@@ -234,15 +235,8 @@ qn_status qn_node_set_input(qn_context *ctx, qn_node *node, int32_t index, qn_va
     return QN_OK;
 }
 
-static const char *const g_op_names[QN_OP_COUNT] = {
-    [QN_OP_NONE] = "?",
-#define QN_OP(NAME, ...) [QN_OP_##NAME] = #NAME,
-#include "ops.def"
-#undef QN_OP
-};
-
 const char *qn_node_label(const qn_node *node) {
-    const char *op = (size_t)node->op < QN_OP_COUNT ? g_op_names[node->op] : "?";
+    const char *op = qn_opdef_name(node->op);
     const char *name = node->name;
     for (int32_t i = 0; !*name && i < node->n_out; i++)
         if (node->out[i])
