@@ -1,22 +1,32 @@
 /* compress_weights: give weights an encoding.
  *
- * Before:
- *     input  %x: float32[n,64]
+ * Before (weights=int8):
+ *     input  %x: float32[3,64]
  *     const  %w: float32[64,32] = random(1)
  *     const  %b: float32[32] = random(2)
  *     %y = Linear(%x, %w, %b)
  *     output %y
  * After:
- *     input  %x: float32[n,64]
- *     const  %w: float32[64,32]
- *     const  %b: float32[32] = random(2)
- *     %y = Linear(%x, %w, %b)
- *     output %y
- * with %w stored as int8 codes and a float32 scale for each of its 32 columns.
- * Unchanged: constants that are no weight of Linear, MatMul, Gemm, BatchMatMul, Conv, ConvTranspose, Gather, LSTM or GRU,
- *     have fewer than min_compress_elems elements or one dimension, or are read by something else too; weights of nodes
- *     that a keep_fp32 pattern names; those that have an encoding already.
+ *     %y = Linear(%x, %codes, %b)
+ * where %codes is %w stored as int8 with a float32 scale for each of its 32 columns.
  *
+ * Unchanged (under 1024 elements):
+ *     const  %w: float32[64,8] = random(1)
+ *     %y = MatMul(%x, %w)
+ * Unchanged (not a weight):
+ *     const  %w: float32[64,3,64] = random(1)
+ *     %y = Add(%x, %w)
+ * Unchanged (read by something else too):
+ *     const  %w: float32[64,64] = random(1)
+ *     %a = MatMul(%x, %w)
+ *     %y = MatMul(%x, %w)
+ *     %z = Exp(%w)
+ *     output %a
+ *     output %y
+ *     output %z
+ *
+ * Weights are input 1 of Linear, Conv and ConvTranspose, either input of MatMul, Gemm and BatchMatMul, the table of Gather,
+ * W and R of LSTM and GRU, with two dimensions or more; those of nodes that a keep_fp32 pattern names are left.
  * A weight whose readers have different channel axes gets one scale for the tensor. The bytes are made when the package is
  * filled (quant/fill.h): the constant becomes an expression with an encoding.
  */

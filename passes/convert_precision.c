@@ -1,7 +1,7 @@
 /* convert_precision: float16 or bfloat16 storage for values and weights, float32 where ranges demand it.
  *
- * Before:
- *     input  %x: float32[n,64]
+ * Before (precision=float16, bound=5e-3):
+ *     input  %x: float32[3,64]
  *     const  %w: float32[64,64] = random(1)
  *     const  %g: float32[64] = positive(2)
  *     const  %two: float32[] = 2
@@ -11,19 +11,57 @@
  *     %d = Relu(%c)
  *     output %d
  * After:
- *     input  %x: float32[n,64]
- *     const  %w: float16[64,64]
- *     const  %g: float16[64]
- *     const  %two: float32[] = 2
  *     %x16 = Cast(%x) {to=10, clamp=1}
- *     %a = Linear(%x16, %w)
- *     %b = LayerNormalization(%a, %g)
+ *     %a = Linear(%x16, %w16)
+ *     %b = LayerNormalization(%a, %g16)
  *     %b32 = Cast(%b) {to=1}
  *     %c = Pow(%b32, %two)
  *     %d = Relu(%c)
- *     output %d
- * Unchanged: nodes that a keep_fp32 pattern names, integers, and values whose range or exactness needs float32
- *     (passes/precision.h); inputs and outputs of the model.
+ * The square stays in float32 because its range is open (passes/precision.h), and with it what is made of it.
+ *
+ * Before (precision=bfloat16, bound=2e-2):
+ *     input  %x: float32[3,8]
+ *     input  %mask: bool[3,8]
+ *     const  %w: float32[8,8] = random(1)
+ *     %m = Cast(%mask) {to=1}
+ *     %a = Linear(%x, %w)
+ *     %b = Mul(%a, %m)
+ *     output %b
+ * After:
+ *     %x16 = Cast(%x) {to=16, clamp=1}
+ *     %a = Linear(%x16, %w16)
+ *     %m = Cast(%mask) {to=16}
+ *     %b = Mul(%a, %m)
+ *     %out = Cast(%b) {to=1}
+ *     output %out
+ *
+ * Before (precision=float16, keep_fp32=Linear, bound=5e-3):
+ *     input  %x: float32[3,8]
+ *     const  %w: float32[8,8] = random(1)
+ *     %t = Tanh(%x)
+ *     %a = Linear(%t, %w)
+ *     %b = Tanh(%a)
+ *     output %b
+ * After:
+ *     %x16 = Cast(%x) {to=10, clamp=1}
+ *     %t = Tanh(%x16)
+ *     %t32 = Cast(%t) {to=1}
+ *     %a = Linear(%t32, %w)
+ *     %a16 = Cast(%a) {to=10, clamp=1}
+ *     %b = Tanh(%a16)
+ *     %out = Cast(%b) {to=1}
+ *     output %out
+ * Unchanged (a keep_fp32 pattern names it):
+ *     %b = Linear(%x, %w)
+ * Unchanged (positions, whose precision matters):
+ *     input  %i: int64[5]
+ *     const  %f: float32[] = 0.01
+ *     %p = Cast(%i) {to=1}
+ *     %q = Mul(%p, %f)
+ *     %b = Sin(%q)
+ * Unchanged (integers):
+ *     input  %i: int64[5]
+ *     %b = Add(%i, %i)
  *
  * A Cast of this pass to a narrow dtype has clamp=1: finite numbers outside its range become its largest, not infinity.
  * Weights become constant expressions (Cast of the source tensor) that are evaluated when the package is filled; small

@@ -20,10 +20,13 @@ typedef struct filler {
     const qn_const *leaf;      /* the ready constant whose elements these are, one for one; or NULL */
     write_fn write;
     void *sink;
-    void *piece;               /* CHUNK elements of 2 bytes, for what is made here */
-    float *wide;               /* CHUNK floats */
+    const qn_const *clamped;   /* see find_clamped; NULL: the elements are streamed as they are */
+    uint16_t *half;            /* [CHUNK] */
+    float *wide;               /* [CHUNK] */
+    int8_t *codes;             /* [CHUNK] */
     qn_groups groups;
     float *scales;             /* absmax, then scales */
+    bool counts;               /* this walk counts what is clamped */
     int64_t n_clamped;
 } filler;
 
@@ -45,6 +48,13 @@ static const qn_const *find_leaf(const qn_const *c) {
     return qn_const_is_ready(c) ? c : NULL;
 }
 
+/** What an expression that only names another constant stands for. */
+static const qn_const *skip_identity(const qn_const *c) {
+    for (int depth = 0; depth < 8 && c->expr && c->expr->op == QN_OP_Identity && c->expr->in[0]->constant; depth++)
+        c = c->expr->in[0]->constant;
+    return c;
+}
+
 /* ---- stored as it is ------------------------------------------------------------------------- */
 
 static qn_status copy_parts(filler *f) {
@@ -63,49 +73,51 @@ static qn_status copy_parts(filler *f) {
     return QN_OK;
 }
 
-static qn_status write_values(void *arg, int64_t first, int64_t n, const void *data) {
-    filler *f = arg;
-    QN_TRY(f->write(f->sink, QN_PART_VALUES, data, (size_t)n * qn_dtype_bytes(f->c->dtype)));
-    release(f, first, n);
-    return QN_OK;
+/* ---- narrowing ---------------------------------------------------------------------------------- */
+
+/** When c is Cast(x) {clamp=1} of float32 to a half, x: its elements are narrowed here, so that those clamped are counted. */
+static const qn_const *find_clamped(const qn_const *c) {
+    if (!c->expr || c->expr->op != QN_OP_Cast || !qn_node_int(c->expr, "clamp", 0) ||
+        (c->dtype != QN_F16 && c->dtype != QN_BF16))
+        return NULL;
+    const qn_const *x = c->expr->n_in == 1 && c->expr->in[0] ? c->expr->in[0]->constant : NULL;
+    return x && x->dtype == QN_F32 ? x : NULL;
 }
 
-/* ---- float32 to a half ---------------------------------------------------------------------------- */
-
-/** float16 of finite numbers outside its range is +-65504, not infinity (Cast with clamp=1); infinities stay. */
-static void clamp_half(filler *f, const float *x, uint16_t *h, int64_t n) {
+/** x[0..n) as halves: finite numbers outside the range become the largest finite one, infinities stay. */
+static void narrow(filler *f, const float *x, int64_t n) {
+    const bool f16 = f->c->dtype == QN_F16;
+    const uint16_t infinite = f16 ? 0x7c00 : 0x7f80;
+    const float largest = f16 ? QN_F16_MAX : qn_bf16_to_f32(0x7f7f);
+    uint16_t *h = f->half;
     float max = 0;
+    if (f16)
+        qn_f32_to_f16_n(x, h, (size_t)n);
+    else
+        qn_f32_to_bf16_n(x, h, (size_t)n);
     for (int64_t i = 0; i < n; i++)
         max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
-    for (int64_t i = 0; max > QN_F16_MAX && i < n; i++) {
-        float a = fabsf(x[i]);
-        if (!(a > QN_F16_MAX) || isinf(a))
-            continue;
-        h[i] = qn_f32_to_f16(x[i] < 0 ? -QN_F16_MAX : QN_F16_MAX);
-        f->n_clamped++;
+    if (!(max > largest))
+        return;
+    for (int64_t i = 0; i < n; i++) {
+        if ((h[i] & 0x7fff) == infinite && !isinf(x[i]))
+            h[i]--;
+        f->n_clamped += f->counts && fabsf(x[i]) > largest && !isinf(x[i]);
     }
 }
 
-/** A Cast from float32 in the mapped source, the common case, in pieces that never add up to a tensor. */
-static qn_status narrow(filler *f) {
-    const float *source = f->leaf->part[QN_PART_VALUES].data;
-    bool clamp = f->c->dtype == QN_F16 && qn_node_int(f->c->expr, "clamp", 0) != 0;
-    int64_t n = qn_const_numel(f->c);
-    for (int64_t at = 0; at < n; at += CHUNK) {
-        int64_t take = n - at < CHUNK ? n - at : CHUNK;
-        memcpy(f->wide, source + at, (size_t)take * sizeof *f->wide); /* the file may lie unaligned */
-        if (f->c->dtype == QN_F16)
-            qn_f32_to_f16_n(f->wide, f->piece, (size_t)take);
-        else
-            qn_f32_to_bf16_n(f->wide, f->piece, (size_t)take);
-        if (clamp)
-            clamp_half(f, f->wide, f->piece, take);
-        QN_TRY(f->write(f->sink, QN_PART_VALUES, f->piece, (size_t)take * 2));
-        release(f, at, take);
-    }
-    if (f->n_clamped)
-        qn_log(f->ctx, QN_LOG_WARN, "tensor '%s': %" PRId64 " of %" PRId64 " elements clamped to float16's range, +-65504",
-               f->c->name, f->n_clamped, n);
+/** A piece as it comes from the stream, as elements of c. */
+static const void *as_elements(filler *f, int64_t n, const void *data) {
+    if (!f->clamped)
+        return data;
+    narrow(f, data, n);
+    return f->half;
+}
+
+static qn_status write_values(void *arg, int64_t first, int64_t n, const void *data) {
+    filler *f = arg;
+    QN_TRY(f->write(f->sink, QN_PART_VALUES, as_elements(f, n, data), (size_t)n * qn_dtype_bytes(f->c->dtype)));
+    release(f, first, n);
     return QN_OK;
 }
 
@@ -140,7 +152,7 @@ static qn_status see_range(void *arg, int64_t first, int64_t n, const void *data
     filler *f = arg;
     const float *x;
     int64_t bad;
-    QN_TRY(widen(f, data, n, &x));
+    QN_TRY(widen(f, as_elements(f, n, data), n, &x));
     if (!qn_int8_absmax(f->groups, first, x, n, f->scales, &bad))
         return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': element %" PRId64 " is not finite: it cannot be quantised",
                        f->c->name, bad);
@@ -151,9 +163,9 @@ static qn_status see_range(void *arg, int64_t first, int64_t n, const void *data
 static qn_status write_codes(void *arg, int64_t first, int64_t n, const void *data) {
     filler *f = arg;
     const float *x;
-    QN_TRY(widen(f, data, n, &x));
-    qn_int8_encode(f->groups, first, x, n, f->scales, f->piece);
-    QN_TRY(f->write(f->sink, QN_PART_CODES, f->piece, (size_t)n));
+    QN_TRY(widen(f, as_elements(f, n, data), n, &x));
+    qn_int8_encode(f->groups, first, x, n, f->scales, f->codes);
+    QN_TRY(f->write(f->sink, QN_PART_CODES, f->codes, (size_t)n));
     release(f, first, n);
     return QN_OK;
 }
@@ -161,8 +173,9 @@ static qn_status write_codes(void *arg, int64_t first, int64_t n, const void *da
 /** fn over the elements in pieces of at most CHUNK. */
 static qn_status each(filler *f, const qn_tensor *dense, qn_const_chunk_fn fn) {
     int64_t n = qn_const_numel(f->c);
+    const qn_const *from = f->clamped ? f->clamped : skip_identity(f->c);
     if (!dense)
-        return qn_const_stream(f->ctx, f->arena, f->c, CHUNK, fn, f);
+        return qn_const_stream(f->ctx, f->arena, from, CHUNK, fn, f);
     for (int64_t at = 0; at < n; at += CHUNK)
         QN_TRY(fn(f, at, n - at < CHUNK ? n - at : CHUNK, (const char *)dense->data + (size_t)at * qn_dtype_bytes(dense->dtype)));
     return QN_OK;
@@ -173,40 +186,57 @@ static qn_status fill_int8(filler *f) {
     qn_tensor dense = {0}, *whole = NULL;
     if (c->code_dtype != QN_I8 || !c->symmetric || c->block != 0)
         return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': an affine encoding that this version only reads", c->name);
+    if (c->scale_dtype != QN_F32)
+        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': scales of %s", c->name, qn_dtype_name(c->scale_dtype));
     f->groups = qn_const_groups(c);
     QN_NEW_ARRAY(f->ctx, f->arena, f->scales, f->groups.n_groups);
     if (!f->leaf) { /* two walks, one evaluation */
-        QN_TRY(qn_const_eval(f->ctx, f->arena, c, &dense));
+        QN_TRY(qn_const_eval(f->ctx, f->arena, f->clamped ? f->clamped : c, &dense));
         whole = &dense;
     }
     QN_TRY(each(f, whole, see_range));
     qn_int8_scales(f->scales, f->groups.n_groups, f->scales);
+    f->counts = false;
     QN_TRY(each(f, whole, write_codes));
-    const void *scales = f->scales;
-    size_t n_bytes = (size_t)f->groups.n_groups * sizeof *f->scales;
-    if (c->scale_dtype != QN_F32)
-        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': scales of %s", c->name, qn_dtype_name(c->scale_dtype));
-    return f->write(f->sink, QN_PART_SCALES, scales, n_bytes);
+    return f->write(f->sink, QN_PART_SCALES, f->scales, (size_t)f->groups.n_groups * sizeof *f->scales);
+}
+
+/** Source tensors of an expression have been read. */
+static void release_sources(const qn_const *c, int depth) {
+    enum { MAX_DEPTH = 64 };
+    if (!c->expr) {
+        for (int part = 0; part < QN_MAX_PARTS; part++)
+            if (c->part[part].n > 0)
+                qn_map_release(c->part[part].data, c->part[part].n);
+        return;
+    }
+    for (int32_t i = 0; i < c->expr->n_in && depth < MAX_DEPTH; i++)
+        if (c->expr->in[i] && c->expr->in[i]->constant)
+            release_sources(c->expr->in[i]->constant, depth + 1);
+}
+
+static qn_status fill_expression(filler *f) {
+    const qn_const *c = f->c;
+    int64_t n = qn_const_numel(c) < CHUNK ? qn_const_numel(c) : CHUNK;
+    QN_NEW_ARRAY(f->ctx, f->arena, f->half, n);
+    QN_NEW_ARRAY(f->ctx, f->arena, f->wide, n);
+    QN_NEW_ARRAY(f->ctx, f->arena, f->codes, n);
+    if (c->encoding == QN_ENC_AFFINE)
+        QN_TRY(fill_int8(f));
+    else if (c->encoding == QN_ENC_DENSE)
+        QN_TRY(each(f, NULL, write_values));
+    else
+        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': encoding %d", c->name, (int)c->encoding);
+    release_sources(c, 0);
+    if (f->n_clamped)
+        qn_log(f->ctx, QN_LOG_WARN, "constant '%s': %" PRId64 " of %" PRId64 " elements clamped to the range of %s", c->name,
+               f->n_clamped, qn_const_numel(c), qn_dtype_name(c->dtype));
+    return QN_OK;
 }
 
 qn_status qn_fill_const(void *user, qn_context *ctx, qn_arena *arena, const qn_const *c, write_fn write, void *sink) {
     (void)user;
-    filler f = {.ctx = ctx, .arena = arena, .c = c, .leaf = find_leaf(c), .write = write, .sink = sink};
-    if (!c->expr)
-        return copy_parts(&f);
-    if (qn_const_numel(c) == 0 && c->encoding == QN_ENC_DENSE)
-        return QN_OK;
-    int64_t n = qn_const_numel(c) < CHUNK ? qn_const_numel(c) : CHUNK;
-    f.wide = qn_arena_array(arena, (size_t)n, sizeof *f.wide);
-    f.piece = qn_arena_array(arena, (size_t)n, sizeof(uint16_t));
-    if (!f.wide || !f.piece)
-        return qn_fail_memory(ctx, (size_t)n * sizeof *f.wide, "a piece of a tensor");
-    if (c->encoding == QN_ENC_AFFINE)
-        return fill_int8(&f);
-    if (c->encoding != QN_ENC_DENSE)
-        return qn_fail(ctx, QN_UNSUPPORTED, "tensor '%s': encoding %d", c->name, (int)c->encoding);
-    bool half = c->dtype == QN_F16 || c->dtype == QN_BF16;
-    if (half && f.leaf && f.leaf->dtype == QN_F32 && c->expr->op == QN_OP_Cast && c->expr->in[0]->constant == f.leaf)
-        return narrow(&f);
-    return qn_const_stream(ctx, arena, c, CHUNK, write_values, &f);
+    filler f = {.ctx = ctx, .arena = arena, .c = c, .leaf = find_leaf(c), .clamped = find_clamped(c), .write = write,
+                .sink = sink, .counts = true};
+    return c->expr ? fill_expression(&f) : copy_parts(&f);
 }

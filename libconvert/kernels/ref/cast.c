@@ -1,7 +1,7 @@
 /* Cast: every element as another dtype; kernels/ref/convert.h says how each pair converts.
  *
- * With clamp = 1 (an attribute of our own, for weights) a finite number outside the range of float16 becomes +-65504
- * instead of infinity; infinities and NaN stay. */
+ * With clamp = 1 (an attribute of our own) a finite number outside the range of float16 or bfloat16 becomes the largest
+ * of that dtype with its sign instead of infinity; infinities and NaN stay. */
 #include "kernels/ref/cast.h"
 
 #include "base/half.h"
@@ -11,24 +11,23 @@
 
 #include <math.h>
 
-/* The float16 of elements that overflowed though they were finite. */
-static void clamp_half(qn_dtype from, const char *src, uint16_t *h, int64_t n) {
-    enum { INFINITE = 0x7c00, LARGEST = 0x7bff };
+/* Elements that overflowed though they were finite: the bits before those of infinity are the largest number's. */
+static void clamp_half(qn_dtype from, const char *src, uint16_t infinite, uint16_t *h, int64_t n) {
     const size_t bytes = qn_dtype_bytes(from);
     for (int64_t i = 0; i < n; i++) {
-        if ((h[i] & 0x7fff) != INFINITE)
+        if ((h[i] & 0x7fff) != infinite)
             continue;
         double x;
         qn_convert(from, src + (size_t)i * bytes, QN_F64, &x, 1);
         if (!isinf(x))
-            h[i] = (uint16_t)((h[i] & 0x8000) | LARGEST);
+            h[i]--;
     }
 }
 
 void qn_ref_cast_elems(const qn_node *cast, qn_dtype from, const void *src, qn_dtype to, void *dst, int64_t n) {
     qn_convert(from, src, to, dst, n);
-    if (to == QN_F16 && from != QN_F16 && qn_node_int(cast, "clamp", 0))
-        clamp_half(from, src, dst, n);
+    if ((to == QN_F16 || to == QN_BF16) && from != to && qn_node_int(cast, "clamp", 0))
+        clamp_half(from, src, to == QN_F16 ? 0x7c00 : 0x7f80, dst, n);
 }
 
 static void cast_piece(void *arg, int64_t begin, int64_t end, int worker) {
