@@ -91,7 +91,7 @@ qn_status qn_ref_MultiHeadAttention(const qn_kernel_args *args) {
     int64_t full[4] = {q.B, q.H, q.N, k.N}, m[4] = {0};
     const double *mask;
     double *s, *row;
-    if (qn_ref_has(args, 3) && !qn_ref_strides(&args->in[3], 4, full, m))
+    if (qn_ref_has(args, 3) && !qn_ref_spread(&args->in[3], 4, full, m))
         return qn_kernel_fail(args, QN_MALFORMED, "the mask does not broadcast to [%lld, %lld, %lld, %lld]",
                               (long long)q.B, (long long)q.H, (long long)q.N, (long long)k.N);
     QN_TRY(qn_ref_reals(args, 3, &mask));

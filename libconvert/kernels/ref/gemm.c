@@ -63,7 +63,7 @@ qn_status qn_ref_Gemm(const qn_kernel_args *args) {
     int64_t M = a->dims[ta], K = a->dims[!ta], N = b->dims[!tb], c[2] = {0, 0};
     if (b->dims[tb] != K)
         return qn_kernel_fail(args, QN_MALFORMED, "%lld columns by %lld rows", (long long)K, (long long)b->dims[tb]);
-    if (qn_ref_has(args, 2) && !qn_ref_strides(&args->in[2], 2, args->out[0].dims, c))
+    if (qn_ref_has(args, 2) && !qn_ref_spread(&args->in[2], 2, args->out[0].dims, c))
         return qn_kernel_fail(args, QN_MALFORMED, "input 2 does not broadcast to %lld x %lld", (long long)M,
                               (long long)N);
     if (qn_ref_numel(&args->out[0]) == 0)

@@ -16,7 +16,7 @@ typedef struct factor {
 
 static qn_status read_factor(const qn_kernel_args *args, int32_t i, factor *out) {
     const qn_tensor *x = &args->in[0];
-    if (qn_ref_has(args, i) && !qn_ref_strides(&args->in[i], x->rank, x->dims, out->strides))
+    if (qn_ref_has(args, i) && !qn_ref_spread(&args->in[i], x->rank, x->dims, out->strides))
         return qn_kernel_fail(args, QN_MALFORMED, "input %d does not broadcast to input 0", i);
     return qn_ref_reals(args, i, &out->v);
 }
@@ -24,7 +24,7 @@ static qn_status read_factor(const qn_kernel_args *args, int32_t i, factor *out)
 static qn_status normalize(const qn_kernel_args *args, bool centred) {
     const qn_tensor *x = &args->in[0];
     int32_t axis;
-    QN_TRY(qn_ref_axis(args, -1, &axis));
+    QN_TRY(qn_ref_axis_attr(args, -1, &axis));
     int64_t n_elems = qn_ref_numel(x), size = 1, index[QN_MAX_RANK] = {0};
     for (int32_t i = axis; i < x->rank; i++)
         size *= x->dims[i];

@@ -47,8 +47,8 @@ static qn_status matmul(const qn_kernel_args *args, bool trans_a, bool trans_b, 
     if (b.rows != K)
         return qn_kernel_fail(args, QN_MALFORMED, "%lld columns by %lld rows", (long long)K, (long long)b.rows);
     int32_t n_batch = y->rank - (ta->rank > 1) - (tb->rank > 1);
-    if (n_batch < 0 || !qn_ref_strides(&a.batch, n_batch, y->dims, a.strides) ||
-        !qn_ref_strides(&b.batch, n_batch, y->dims, b.strides))
+    if (n_batch < 0 || !qn_ref_spread(&a.batch, n_batch, y->dims, a.strides) ||
+        !qn_ref_spread(&b.batch, n_batch, y->dims, b.strides))
         return qn_kernel_fail(args, QN_MALFORMED, "batch axes that do not broadcast");
     int64_t n_elems = qn_ref_numel(y);
     if (n_elems == 0)

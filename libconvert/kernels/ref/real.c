@@ -73,7 +73,7 @@ void qn_ref_put_n(qn_tensor *out, int64_t first, const double *v, int64_t n) {
         put(out, first + k, v[k]);
 }
 
-bool qn_ref_strides(const qn_tensor *t, int32_t rank, const int64_t *dims, int64_t *strides) {
+bool qn_ref_spread(const qn_tensor *t, int32_t rank, const int64_t *dims, int64_t *strides) {
     for (int32_t i = 0; i < rank; i++)
         strides[i] = 0;
     int64_t stride = 1;
@@ -102,7 +102,7 @@ qn_status qn_ref_need_numel(const qn_kernel_args *args, int32_t i, int64_t n) {
                           (long long)qn_ref_numel(&args->in[i]), (long long)n);
 }
 
-qn_status qn_ref_axis(const qn_kernel_args *args, int64_t otherwise, int32_t *axis) {
+qn_status qn_ref_axis_attr(const qn_kernel_args *args, int64_t otherwise, int32_t *axis) {
     int64_t a = qn_node_int(args->node, "axis", otherwise), rank = args->in[0].rank;
     if (a < -rank || a >= rank)
         return qn_kernel_fail(args, QN_MALFORMED, "axis %lld of %lld dimensions", (long long)a, (long long)rank);

@@ -36,7 +36,7 @@ void qn_ref_put_n(qn_tensor *out, int64_t first, const double *v, int64_t n);
 
 /** Strides (in elements) with which `t` is read over `dims`, aligned at the last axis; 0 where it is repeated. False
  *  when t does not broadcast to dims. */
-bool qn_ref_strides(const qn_tensor *t, int32_t rank, const int64_t *dims, int64_t *strides);
+bool qn_ref_spread(const qn_tensor *t, int32_t rank, const int64_t *dims, int64_t *strides);
 
 /** Step a multi-index in C order; false after the last one (then it is all zeros again). */
 static inline bool qn_ref_next(int64_t *index, int32_t rank, const int64_t *dims) {
@@ -60,6 +60,6 @@ QN_MUST_USE qn_status qn_ref_need_rank(const qn_kernel_args *args, int32_t i, in
 /** Fails as QN_MALFORMED unless input i, when it is there, has n elements. */
 QN_MUST_USE qn_status qn_ref_need_numel(const qn_kernel_args *args, int32_t i, int64_t n);
 /** axis in [-rank, rank) of input 0, to [0, rank). */
-QN_MUST_USE qn_status qn_ref_axis(const qn_kernel_args *args, int64_t otherwise, int32_t *axis);
+QN_MUST_USE qn_status qn_ref_axis_attr(const qn_kernel_args *args, int64_t otherwise, int32_t *axis);
 
 #endif

@@ -13,7 +13,7 @@ static qn_status softmax(const qn_kernel_args *args, bool logarithm) {
     int32_t axis = 0;
     int64_t size = 1;
     if (x->rank > 0) {
-        QN_TRY(qn_ref_axis(args, -1, &axis));
+        QN_TRY(qn_ref_axis_attr(args, -1, &axis));
         size = x->dims[axis];
     }
     for (int32_t i = axis + 1; i < x->rank; i++)
