@@ -17,6 +17,8 @@ struct qn_context {
     int threads;
     qn_pool *pool;
     pthread_mutex_t lock; /* of message, has_message and the log */
+    qn_warning_fn on_warning;
+    void *on_warning_user;
     bool has_message;
     char message[MESSAGE_BYTES];
 };
@@ -175,7 +177,8 @@ void qn_clear(qn_context *ctx) {
 }
 
 void qn_log(qn_context *ctx, qn_log_level level, const char *fmt, ...) {
-    if (!ctx->options.log)
+    const bool warn = level == QN_LOG_WARN && ctx->on_warning;
+    if (!ctx->options.log && !warn)
         return;
     char line[MESSAGE_BYTES];
     va_list args;
@@ -184,8 +187,16 @@ void qn_log(qn_context *ctx, qn_log_level level, const char *fmt, ...) {
     va_end(args);
     one_line(line);
     pthread_mutex_lock(&ctx->lock);
-    ctx->options.log(ctx->options.user, level, line);
+    if (ctx->options.log)
+        ctx->options.log(ctx->options.user, level, line);
+    if (warn)
+        ctx->on_warning(ctx->on_warning_user, line);
     pthread_mutex_unlock(&ctx->lock);
+}
+
+void qn_listen_warnings(qn_context *ctx, qn_warning_fn fn, void *user) {
+    ctx->on_warning = fn;
+    ctx->on_warning_user = user;
 }
 
 void qn_progress(qn_context *ctx, const char *what, uint64_t done, uint64_t total) {

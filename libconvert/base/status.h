@@ -28,6 +28,10 @@ void qn_clear(qn_context *ctx);
 /** Send a line to the log callback; nothing when there is none. */
 QN_PRINTF(3, 4) void qn_log(qn_context *ctx, qn_log_level level, const char *fmt, ...);
 
+/** Also hand every line of QN_LOG_WARN to fn, until a call with NULL. */
+typedef void (*qn_warning_fn)(void *user, const char *line);
+void qn_listen_warnings(qn_context *ctx, qn_warning_fn fn, void *user);
+
 /** Tell the progress callback. `total` 0: unknown. */
 void qn_progress(qn_context *ctx, const char *what, uint64_t done, uint64_t total);
 

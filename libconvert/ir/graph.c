@@ -69,6 +69,17 @@ qn_status qn_graph_keep(qn_context *ctx, qn_graph *graph, void *ptr, void (*clos
     return QN_OK;
 }
 
+qn_status qn_graph_add_source(qn_context *ctx, qn_graph *graph, const char *path) {
+    const char **grown = qn_arena_grow(graph->arena, graph->sources, (size_t)graph->n_sources,
+                                       (size_t)graph->n_sources + 1, sizeof *grown);
+    const char *copy = qn_arena_strdup(graph->arena, path);
+    if (!grown || !copy)
+        return qn_fail_memory(ctx, strlen(path), "the source's path");
+    graph->sources = grown;
+    graph->sources[graph->n_sources++] = copy;
+    return QN_OK;
+}
+
 static qn_status add_port(qn_context *ctx, qn_graph *g, qn_port **ports, int32_t *n, int32_t *cap, const char *name,
                           qn_value *value) {
     if (*n == *cap) {

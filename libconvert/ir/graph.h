@@ -112,6 +112,9 @@ struct qn_graph {
     qn_port *inputs, *outputs;
     int32_t n_inputs, n_outputs, cap_inputs, cap_outputs;
     int32_t n_nodes;
+    const char *producer;      /**< what wrote the source model ("pytorch 2.1"), or NULL */
+    const char **sources;      /**< paths of the files that it was read from */
+    int32_t n_sources;
     struct qn_graph_shared *shared; /**< names and numbering, one for the outermost graph and all in it */
     int32_t depth;             /**< graphs around it; at most QN_MAX_GRAPH_DEPTH */
     int32_t n_holders;         /**< attributes of nodes in the graph that it is the value of */
@@ -132,6 +135,9 @@ void qn_graph_destroy(qn_graph *graph);
 /** Something to free with the graph (a mapped file): close(ptr) is called by qn_graph_destroy, last added first. On
  *  failure it stays the caller's. */
 QN_MUST_USE qn_status qn_graph_keep(qn_context *ctx, qn_graph *graph, void *ptr, void (*close)(void *));
+
+/** Record that the graph was read from the file at `path` (copied). */
+QN_MUST_USE qn_status qn_graph_add_source(qn_context *ctx, qn_graph *graph, const char *path);
 
 /** A value without producer. `name` is copied and made unique ("x", "x.1", ...); NULL gives "v<id>". */
 QN_MUST_USE qn_status qn_value_create(qn_context *ctx, qn_graph *graph, const char *name, qn_value **out);

@@ -86,6 +86,8 @@ static qn_status open_file(qn_onnx_source *source, const char *location, const c
                          label, location);
     else
         status = qn_map_open(ctx, path, out);
+    if (status == QN_OK)
+        status = qn_graph_add_source(ctx, source->keeper, path);
     free(folder);
     free(path);
     QN_TRY(status);

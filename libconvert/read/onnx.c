@@ -25,6 +25,9 @@ static qn_status read_model(qn_context *ctx, qn_graph *graph, const char *folder
                                      .n_cuts = reduced.n_cuts,
                                      .folder = folder,
                                      .keeper = graph};
+        if (im.model->producer_name && im.model->producer_name[0])
+            graph->producer = qn_arena_printf(graph->arena, "%s %s", im.model->producer_name,
+                                              im.model->producer_version ? im.model->producer_version : "");
         status = qn_import_model(&im);
     }
     qn_arena_destroy(im.scratch);
@@ -63,6 +66,8 @@ qn_status qn_onnx_read(qn_context *ctx, const char *path, qn_graph **out) {
     qn_status status = folder ? qn_onnx_read_bytes(ctx, path, folder, qn_map_data(map), qn_map_bytes(map), out)
                               : qn_fail_memory(ctx, strlen(path), "a path");
     free(folder);
+    if (status == QN_OK)
+        status = qn_graph_add_source(ctx, *out, path);
     if (status == QN_OK)
         status = qn_graph_keep(ctx, *out, map, close_map);
     if (status != QN_OK) {

@@ -1,0 +1,156 @@
+/* Conversion: passes over the graph, then the package. */
+#include "api/model.h"
+
+#include "base/hash.h"
+#include "passes/pass.h"
+#include "passes/report.h"
+#include "quant/quant.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { DEFAULT_MIN_COMPRESS_ELEMS = 1024, MAX_WARNINGS = 1000 };
+
+static double now_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- where it comes from --------------------------------------------------------------------- */
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Names and hashes of the source's files; a package that is converted again keeps those it has. */
+static qn_status record_sources(qn_context *ctx, qn_model *model, qn_provenance *p) {
+    const qn_graph *graph = model->graph;
+    const char **names, **hashes;
+    if (model->is_package || p->n_sources || !graph->n_sources)
+        return QN_OK;
+    QN_NEW_ARRAY(ctx, model->arena, names, graph->n_sources);
+    QN_NEW_ARRAY(ctx, model->arena, hashes, graph->n_sources);
+    for (int32_t i = 0; i < graph->n_sources; i++) {
+        qn_hash hash;
+        char text[64];
+        QN_TRY(qn_hash_file(ctx, graph->sources[i], &hash));
+        qn_hash_format(hash, text);
+        names[i] = qn_arena_strdup(model->arena, base_name(graph->sources[i]));
+        hashes[i] = qn_arena_strdup(model->arena, text);
+        if (!names[i] || !hashes[i])
+            return qn_fail_memory(ctx, sizeof text, "provenance");
+    }
+    p->source_names = names;
+    p->source_hashes = hashes;
+    p->n_sources = graph->n_sources;
+    return QN_OK;
+}
+
+static qn_status make_provenance(qn_context *ctx, qn_model *model, const qn_convert_options *o) {
+    qn_provenance *p = &model->provenance;
+    p->quern_version = qn_version();
+    if (o->recipe) {
+        p->recipe = qn_arena_strdup(model->arena, o->recipe);
+        if (!p->recipe)
+            return qn_fail_memory(ctx, strlen(o->recipe), "the recipe");
+    }
+    if (o->licence) {
+        p->licence = qn_arena_strdup(model->arena, o->licence);
+        if (!p->licence)
+            return qn_fail_memory(ctx, strlen(o->licence), "the licence");
+    }
+    if (!p->producer)
+        p->producer = model->graph->producer;
+    return record_sources(ctx, model, p);
+}
+
+/* ---- what is said of it ------------------------------------------------------------------------ */
+
+typedef struct warnings {
+    qn_arena *arena;
+    const char *list[MAX_WARNINGS];
+    int32_t n;
+} warnings;
+
+static void keep_warning(void *user, const char *line) {
+    warnings *w = user;
+    char *copy = w->n < MAX_WARNINGS ? qn_arena_strdup(w->arena, line) : NULL;
+    if (copy)
+        w->list[w->n++] = copy;
+}
+
+static qn_status fill_report(qn_context *ctx, qn_model *model, const qn_pass_options *options,
+                             const qn_pass_stat *stats, int32_t n_stats, const warnings *w, qn_convert_report *r) {
+    qn_convert_row *rows;
+    qn_convert_pass *passes;
+    const char **lines;
+    QN_TRY(qn_report_constants(ctx, model->arena, model->graph, options, &rows, &r->n_rows, &r->source_bytes));
+    r->rows = rows;
+    QN_NEW_ARRAY(ctx, model->arena, passes, n_stats + 1);
+    for (int32_t i = 0; i < n_stats; i++)
+        passes[i] = (qn_convert_pass){stats[i].name, stats[i].rewrites, stats[i].seconds};
+    r->passes = passes;
+    r->n_passes = n_stats;
+    QN_NEW_ARRAY(ctx, model->arena, lines, w->n + 1);
+    memcpy(lines, w->list, (size_t)w->n * sizeof *lines);
+    r->warnings = lines;
+    r->n_warnings = w->n;
+    return QN_OK;
+}
+
+/* ---- the conversion ------------------------------------------------------------------------------ */
+
+static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
+    if (o->precision != QN_NONE && o->precision != QN_F32 && o->precision != QN_F16 && o->precision != QN_BF16)
+        return qn_fail(ctx, QN_USAGE, "precision %s: a conversion is to float32, float16 or bfloat16",
+                       qn_dtype_name(o->precision));
+    qn_scheme scheme;
+    return o->weights ? qn_scheme_parse(ctx, o->weights, &scheme) : QN_OK;
+}
+
+static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_options *o, const char *path,
+                         warnings *w, qn_convert_report *report) {
+    const qn_pass_options options = {
+        .precision = o->precision == QN_NONE ? QN_F32 : o->precision, .keep_fp32 = o->keep_fp32,
+        .n_keep_fp32 = o->n_keep_fp32, .weights = o->weights, .stop_after = o->stop_after,
+        .min_compress_elems = o->min_compress_elems ? o->min_compress_elems : DEFAULT_MIN_COMPRESS_ELEMS};
+    qn_pass_stat *stats = NULL;
+    int32_t n_stats = 0;
+    qn_write_stats written = {0};
+    const double start = now_seconds();
+    QN_TRY(check_options(ctx, o));
+    if (!o->no_passes)
+        QN_TRY(qn_passes_run(ctx, model->graph, &options, &stats, &n_stats));
+    QN_TRY(make_provenance(ctx, model, o));
+    QN_TRY(qn_package_write(ctx, model->graph, &model->provenance, qn_fill_const, NULL, path, &written));
+    QN_TRY(qn_model_describe(ctx, model));
+    QN_TRY(fill_report(ctx, model, &options, stats, n_stats, w, report));
+    report->package_bytes = written.package_bytes;
+    report->seconds = now_seconds() - start;
+    return QN_OK;
+}
+
+qn_status qn_model_convert(qn_context *ctx, qn_model *model, const qn_convert_options *options, const char *path,
+                           const qn_convert_report **report) {
+    const qn_convert_options none = {0};
+    qn_convert_report *made;
+    warnings *w;
+    qn_clear(ctx);
+    QN_NEW(ctx, model->arena, made);
+    QN_NEW(ctx, model->arena, w);
+    w->arena = model->arena;
+    qn_listen_warnings(ctx, keep_warning, w);
+    qn_status status = convert(ctx, model, options ? options : &none, path, w, made);
+    qn_listen_warnings(ctx, NULL, NULL);
+    if (status == QN_OK && report)
+        *report = made;
+    return status;
+}
+
+qn_status qn_package_check(qn_context *ctx, const char *path) {
+    qn_clear(ctx);
+    return qn_package_verify(ctx, path, NULL, NULL);
+}
