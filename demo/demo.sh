@@ -25,4 +25,4 @@ echo
 echo "== compare: bytes, load time, latency, cosine and SQNR against the source =="
 # shellcheck disable=SC2086
 "$quern" compare "$out/model.onnx" "$out/fp32.quern" "$out/fp16.quern" "$out/bf16.quern" "$out/int8.quern" \
-    --random 1 $size --bench 5 --table --min-cosine 0.99
+    --random 1 $size --runs 5 --summary --min-cosine 0.99

@@ -38,6 +38,7 @@ static qn_status compare_all(qn_context *ctx, const cli_args *args, const qn_arr
                         : compare_run_model(ctx, args, cli_operand(args, 0), NULL, NULL, layers, &reference);
     result->reference = golden ? cli_string(args, "golden", "") : cli_operand(args, 0);
     result->reference_bytes = golden ? 0 : file_bytes(result->reference);
+    result->reference_load_ms = reference ? compare_load_ms(reference) : 0;
     result->reference_ms = reference ? compare_run_ms(reference) : 0;
     result->pass = true;
     for (int i = 0; i < result->n_variants && status == QN_OK; i++) {
@@ -69,7 +70,7 @@ static int finish(qn_context *ctx, const cli_args *args, const compare_result *r
     if (cli_flag(args, "json"))
         code = compare_print_json(result);
     else
-        compare_print(result);
+        compare_print(result, !cli_flag(args, "summary"));
     return code != QN_OK ? code : result->pass ? QN_OK : QN_BOUND;
 }
 
@@ -116,6 +117,8 @@ static const qn_option g_options[] = {
     {"max-rel", 0, "X", false, "fail when an element is off by more than X times the output's\nlargest magnitude"},
     {"rtol", 0, "X", false, "fail when |v - r| > atol + rtol |r| anywhere"},
     {"atol", 0, "X", false, "see --rtol"},
+    {"runs", 'n', "N", false, "time N more runs of each and show the median"},
+    {"summary", 0, NULL, false, "only the table with a line a file"},
     {"report", 0, "OUT.html", false, "also write a page with tables and, with --layers, a chart"},
     {NULL, 0, NULL, false, NULL},
 };

@@ -24,12 +24,12 @@ typedef struct compare_variant {
     int n_outputs, n_layers;
     char **names;         /* copies, once compare_keep_names was called */
     int n_names;
-    double run_ms;
+    double load_ms, run_ms;
 } compare_variant;
 
 typedef struct compare_result {
     const char *reference;
-    double reference_bytes, reference_ms; /* bytes 0: a golden */
+    double reference_bytes, reference_load_ms, reference_ms; /* bytes 0: a golden */
     compare_variant *variants;
     int n_variants;
     compare_bounds bounds;
@@ -46,6 +46,7 @@ qn_status compare_run_model(qn_context *ctx, const cli_args *args, const char *p
 qn_status compare_run_golden(const qn_arrays *golden, compare_run **out);
 void compare_run_free(compare_run *run);
 double compare_run_ms(const compare_run *run);
+double compare_load_ms(const compare_run *run);
 /* Compare what both have; `mask` (or NULL) covers leading dimensions, and its zeros do not count. QN_USAGE when they
  * have no output in common. */
 qn_status compare_runs(qn_context *ctx, const cli_args *args, const compare_run *reference, const compare_run *variant,
@@ -55,7 +56,8 @@ qn_status compare_runs(qn_context *ctx, const cli_args *args, const compare_run 
 qn_status compare_keep_names(compare_variant *variant);
 void compare_variant_free(compare_variant *variant);
 
-void compare_print(const compare_result *result);
+/* A line a file; with `details` also a line an output and a layer. */
+void compare_print(const compare_result *result, bool details);
 int compare_print_json(const compare_result *result);
 qn_status compare_write_html(qn_context *ctx, const char *path, const compare_result *result);
 

@@ -30,17 +30,42 @@ static int widest(const compare_row *rows, int n) {
     return width > 60 ? 60 : width;
 }
 
-void compare_print(const compare_result *result) {
-    char bytes[32];
-    printf("reference %s", result->reference);
-    if (result->reference_bytes > 0)
-        printf(" (%s, %.1f ms)", cli_bytes_text(result->reference_bytes, bytes), result->reference_ms);
-    printf("\n");
+static void print_line(int width, const char *file, double bytes, double load_ms, double run_ms) {
+    char text[32];
+    printf("%-*s %10s %9.1f %11.2f", width, file, cli_bytes_text(bytes, text), load_ms, run_ms);
+}
+
+/* Of each variant its worst output. */
+static void print_summary(const compare_result *result) {
+    int width = (int)strlen(result->reference);
+    for (int v = 0; v < result->n_variants; v++)
+        width = (int)strlen(result->variants[v].file) > width ? (int)strlen(result->variants[v].file) : width;
+    printf("%-*s %10s %9s %11s %11s %8s %10s\n", width, "file", "bytes", "load ms", "latency ms", "cosine", "SQNR dB",
+           "max_rel");
+    if (result->reference_bytes > 0) {
+        print_line(width, result->reference, result->reference_bytes, result->reference_load_ms, result->reference_ms);
+        printf("   reference\n");
+    }
     for (int v = 0; v < result->n_variants; v++) {
         const compare_variant *variant = &result->variants[v];
+        double cosine = 1, sqnr = INFINITY, rel = 0;
+        char db[32];
+        for (int i = 0; i < variant->n_outputs; i++) {
+            cosine = fmin(cosine, variant->outputs[i].numbers.cosine);
+            sqnr = fmin(sqnr, variant->outputs[i].numbers.sqnr_db);
+            rel = fmax(rel, variant->outputs[i].numbers.max_rel);
+        }
+        print_line(width, variant->file, variant->bytes, variant->load_ms, variant->run_ms);
+        printf(" %11.8f %8s %10.3g%s\n", cosine, db_text(sqnr, db), rel, variant->pass ? "" : "  FAIL");
+    }
+}
+
+void compare_print(const compare_result *result, bool details) {
+    print_summary(result);
+    for (int v = 0; details && v < result->n_variants; v++) {
+        const compare_variant *variant = &result->variants[v];
         int width = widest(variant->outputs, variant->n_outputs);
-        printf("\n%s (%s, %.1f ms): %s\n", variant->file, cli_bytes_text(variant->bytes, bytes), variant->run_ms,
-               variant->pass ? "pass" : "FAIL");
+        printf("\n%s: %s\n", variant->file, variant->pass ? "pass" : "FAIL");
         printf("  %-*s %12s %12s %12s %8s %11s\n", width, "output", "max_abs", "max_rel", "rmse", "SQNR dB", "cosine");
         for (int i = 0; i < variant->n_outputs; i++)
             print_row(&variant->outputs[i], width);
@@ -87,6 +112,7 @@ int compare_print_json(const compare_result *result) {
         json_t *row = json_object();
         json_object_set_new(row, "file", json_string(variant->file));
         json_object_set_new(row, "bytes", json_integer((json_int_t)variant->bytes));
+        json_object_set_new(row, "load_ms", json_real(variant->load_ms));
         json_object_set_new(row, "run_ms", json_real(variant->run_ms));
         json_object_set_new(row, "pass", json_boolean(variant->pass));
         json_object_set_new(row, "outputs", json_rows(variant->outputs, variant->n_outputs));

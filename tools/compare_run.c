@@ -16,7 +16,7 @@ struct compare_run {
     qn_tensor *outputs;
     named *out, *layers;
     int n_out, n_layers;
-    double ms;
+    double load_ms, ms;
     cli_inputs inputs; /* made for this run */
 };
 
@@ -33,6 +33,7 @@ void compare_run_free(compare_run *run) {
 }
 
 double compare_run_ms(const compare_run *run) { return run->ms; }
+double compare_load_ms(const compare_run *run) { return run->load_ms; }
 
 /* ---- a model ----------------------------------------------------------------------------------- */
 
@@ -73,7 +74,30 @@ static qn_status match_inputs(const cli_args *args, const qn_model *model, const
     return QN_OK;
 }
 
-static qn_status run_it(qn_context *ctx, compare_run *run, const qn_tensor *inputs, bool layers) {
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The median of `n` runs after the one that planned. */
+static qn_status time_runs(compare_run *run, const qn_tensor *inputs, long n) {
+    double *ms = calloc((size_t)n, sizeof *ms);
+    qn_status status = ms ? QN_OK : QN_SYSTEM;
+    for (long i = 0; i < n && status == QN_OK; i++) {
+        double start = cli_now();
+        status = qn_runner_run(run->runner, inputs, qn_model_n_inputs(run->model), run->outputs,
+                               qn_model_n_outputs(run->model));
+        ms[i] = 1e3 * (cli_now() - start);
+    }
+    if (status == QN_OK) {
+        qsort(ms, (size_t)n, sizeof *ms, by_value);
+        run->ms = ms[n / 2];
+    }
+    free(ms);
+    return status;
+}
+
+static qn_status run_it(qn_context *ctx, compare_run *run, const qn_tensor *inputs, bool layers, long runs) {
     static const char *const everything[] = {"*"};
     qn_runner_options options = {.probes = everything, .n_probes = layers ? 1 : 0};
     run->outputs = calloc((size_t)qn_model_n_outputs(run->model) + 1, sizeof *run->outputs);
@@ -83,6 +107,8 @@ static qn_status run_it(qn_context *ctx, compare_run *run, const qn_tensor *inpu
         status = qn_runner_run(run->runner, inputs, qn_model_n_inputs(run->model), run->outputs,
                                qn_model_n_outputs(run->model));
     run->ms = 1e3 * (cli_now() - start);
+    if (status == QN_OK && runs > 0)
+        status = time_runs(run, inputs, runs);
     return status == QN_OK ? collect(run) : status;
 }
 
@@ -91,7 +117,12 @@ qn_status compare_run_model(qn_context *ctx, const cli_args *args, const char *p
     compare_run *run = *out = calloc(1, sizeof *run);
     if (!run)
         return (qn_status)cli_usage("out of memory");
+    long runs = 0;
+    if (!cli_int(args, "runs", 1, 100000, &runs))
+        return QN_USAGE;
+    double start = cli_now();
     qn_status status = qn_model_load(ctx, path, NULL, &run->model);
+    run->load_ms = 1e3 * (cli_now() - start);
     if (status != QN_OK)
         return (qn_status)cli_fail(ctx, status);
     qn_tensor *inputs = NULL;
@@ -102,7 +133,7 @@ qn_status compare_run_model(qn_context *ctx, const cli_args *args, const char *p
         status = inputs ? match_inputs(args, run->model, path, &like->inputs, like->model, inputs) : QN_SYSTEM;
     }
     if (status == QN_OK) {
-        status = run_it(ctx, run, like ? inputs : run->inputs.tensors, layers);
+        status = run_it(ctx, run, like ? inputs : run->inputs.tensors, layers, runs);
         if (status != QN_OK) {
             fprintf(stderr, "quern: %s: %s\n", path, qn_context_message(ctx));
         }
@@ -219,6 +250,7 @@ qn_status compare_runs(qn_context *ctx, const cli_args *args, const compare_run 
     out->outputs = calloc((size_t)variant->n_out + 1, sizeof *out->outputs);
     out->pass = true;
     out->run_ms = variant->ms;
+    out->load_ms = variant->load_ms;
     if (!out->outputs)
         return (qn_status)cli_usage("out of memory");
     for (int i = 0; i < variant->n_out; i++) {
