@@ -156,9 +156,17 @@ static qn_status shape_outputs(node_test *t, const qn_graph *graph, const qn_ten
     }
     for (int32_t i = 0; i < n_out; i++)
         out_type[i] = (qn_type){.dtype = QN_NONE, .rank = -1};
-    qn_infer inf = {.ctx = t->ctx, .symbols = graph->symbols, .node = graph->first, .arena = t->arena,
-                    .n_in = n_in, .n_out = n_out, .in = in_type, .in_content = in_content, .in_value = in,
-                    .out = out_type, .out_content = out_content};
+    qn_infer inf = {.ctx = t->ctx,
+                    .symbols = graph->symbols,
+                    .node = graph->first,
+                    .arena = t->arena,
+                    .n_in = n_in,
+                    .n_out = n_out,
+                    .in = in_type,
+                    .in_content = in_content,
+                    .in_value = in,
+                    .out = out_type,
+                    .out_content = out_content};
     QN_TRY(qn_infer_node(&inf));
     for (int32_t i = 0; i < n_out; i++) {
         if (!qn_type_is_static(&out_type[i]) || out_type[i].dtype == QN_NONE)
@@ -178,8 +186,13 @@ qn_status try_node(node_test *t, bool reference, const char *node, qn_tensor *ou
     assert_non_null(scratch);
     qn_status status = shape_outputs(t, graph, in, n_in, out, n_out);
     if (status == QN_OK) {
-        qn_kernel_args args = {.ctx = t->ctx, .node = graph->first, .n_in = n_in, .n_out = n_out, .in = in,
-                               .out = out, .scratch = scratch};
+        qn_kernel_args args = {.ctx = t->ctx,
+                               .node = graph->first,
+                               .n_in = n_in,
+                               .n_out = n_out,
+                               .in = in,
+                               .out = out,
+                               .scratch = scratch};
         t->kernel = qn_kernel_choose(&args, reference);
         assert_non_null(t->kernel);
         status = qn_kernel_run(t->kernel, &args);

@@ -2,7 +2,7 @@
  * along that axis (resize_axis.h); nearest moves elements of any dtype.
  *
  * An axis keeps its samples only where its scale is 1: an output of the input's size with another scale is resampled,
- * as the operator page and PyTorch have it (ONNX Runtime copies the input there).
+ * as the operator page has it. (ONNX Runtime copies the input there, and so does PyTorch in its linear modes.)
  *
  * Integers are resampled in double, cut towards zero and held at the ends of their range.
  */

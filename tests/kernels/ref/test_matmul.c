@@ -11,12 +11,12 @@ QN_TEST(kernels_ref_matmul_small) {
 
 QN_TEST(kernels_ref_matmul_broadcasts_batches) {
     node_test t = node_begin();
-    const qn_tensor *y = run_ref(&t, "MatMul", 1, IN(pattern(&t, 1, DIMS(2, 1, 2, 3)), pattern(&t, 2, DIMS(3,
-           3, 2))));
-    expect(&y[0], REF_TOL, F32(-3.8984375f, 3.40234375f, 2.2578125f, -0.19921875f, -1.640625f, -1.1875f,
-           2.37890625f, 1.8125f, 1.171875f, -3.77734375f, -1.76171875f, 2.1875f, -2.1328125f, 2.62109375f,
-           -0.80078125f, 0.83984375f, -1.16015625f, -2.3125f, -0.3515625f, -0.46875f, -1.14453125f, -1.703125f,
-           -0.0390625f, -0.72265625f), DIMS(2, 3, 2, 2));
+    const qn_tensor *y = run_ref(&t, "MatMul", 1, IN(pattern(&t, 1, DIMS(2, 1, 2, 3)), pattern(&t, 2, DIMS(3, 3, 2))));
+    expect(&y[0], REF_TOL,
+           F32(-3.8984375f, 3.40234375f, 2.2578125f, -0.19921875f, -1.640625f, -1.1875f, 2.37890625f, 1.8125f,
+               1.171875f, -3.77734375f, -1.76171875f, 2.1875f, -2.1328125f, 2.62109375f, -0.80078125f, 0.83984375f,
+               -1.16015625f, -2.3125f, -0.3515625f, -0.46875f, -1.14453125f, -1.703125f, -0.0390625f, -0.72265625f),
+           DIMS(2, 3, 2, 2));
     node_end(&t);
 }
 
@@ -65,10 +65,10 @@ QN_TEST(kernels_ref_matmul_half_rounds_once) {
     node_test t = node_begin();
     /* 2048 + 1 + 1: float16 has steps of 2 there, so adding ones in float16 would lose them */
     float values[3] = {1, 1, 1};
-    qn_tensor a = scaled(pattern_as(&t, QN_F16, 1, DIMS(1, 3)), 0), b = scaled(pattern_as(&t, QN_F16, 1,
-           DIMS(3, 1)), 0);
+    qn_tensor a = scaled(pattern_as(&t, QN_F16, 1, DIMS(1, 3)), 0),
+              b = scaled(pattern_as(&t, QN_F16, 1, DIMS(3, 1)), 0);
     (void)values;
-    ((uint16_t *)a.data)[0] = 0x6800; /* 2048 */
+    ((uint16_t *)a.data)[0] = 0x6800;                           /* 2048 */
     ((uint16_t *)a.data)[1] = ((uint16_t *)a.data)[2] = 0x3C00; /* 1 */
     for (int i = 0; i < 3; i++)
         ((uint16_t *)b.data)[i] = 0x3C00;
@@ -82,8 +82,10 @@ QN_TEST(kernels_ref_matmul_batchmatmul) {
     node_test t = node_begin();
     const qn_tensor *y = run_ref(&t, "BatchMatMul {trans_a=1, trans_b=1, alpha=0.5}", 1,
                                  IN(pattern(&t, 1, DIMS(2, 3, 2)), pattern(&t, 2, DIMS(2, 4, 3))));
-    expect(&y[0], REF_TOL, F32(1.10351562f, -2.1171875f, -0.205078125f, -1.13867188f, 0.419921875f,
-           -0.888671875f, 0.220703125f, 0.828125f, -0.984375f, 0.7265625f, -0.3984375f, -0.0703125f, -0.55859375f,
-           0.06640625f, 0.029296875f, -0.3125f), DIMS(2, 2, 4));
+    expect(&y[0], REF_TOL,
+           F32(1.10351562f, -2.1171875f, -0.205078125f, -1.13867188f, 0.419921875f, -0.888671875f, 0.220703125f,
+               0.828125f, -0.984375f, 0.7265625f, -0.3984375f, -0.0703125f, -0.55859375f, 0.06640625f, 0.029296875f,
+               -0.3125f),
+           DIMS(2, 2, 4));
     node_end(&t);
 }
