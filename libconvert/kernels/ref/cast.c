@@ -4,7 +4,6 @@
  * of that dtype with its sign instead of infinity; infinities and NaN stay. */
 #include "kernels/ref/cast.h"
 
-#include "base/half.h"
 #include "base/pool.h"
 #include "kernels/ref/convert.h"
 #include "kernels/ref/iterate.h"

@@ -13,7 +13,7 @@ typedef struct copy {
     int32_t split; /* the dimension handed out over the pool */
 } copy;
 
-void qn_ref_strides(int32_t rank, const int64_t *dims, int64_t *stride) {
+void qn_ref_dense_strides(int32_t rank, const int64_t *dims, int64_t *stride) {
     int64_t step = 1;
     for (int32_t d = rank - 1; d >= 0; d--) {
         stride[d] = step;

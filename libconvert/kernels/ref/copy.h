@@ -16,6 +16,6 @@ void qn_ref_copy(qn_context *ctx, size_t bytes, int32_t rank, const int64_t *dim
                  const void *src, const int64_t *src_stride);
 
 /** Strides of a C-ordered tensor, in elements. */
-void qn_ref_strides(int32_t rank, const int64_t *dims, int64_t *stride);
+void qn_ref_dense_strides(int32_t rank, const int64_t *dims, int64_t *stride);
 
 #endif

@@ -6,8 +6,8 @@ qn_status qn_ref_Expand(const qn_kernel_args *args) {
     int64_t x_stride[QN_MAX_RANK], y_stride[QN_MAX_RANK], stride[QN_MAX_RANK];
     if (x->rank > y->rank)
         return qn_kernel_fail(args, QN_MALFORMED, "rank %d does not expand to rank %d", x->rank, y->rank);
-    qn_ref_strides(x->rank, x->dims, x_stride);
-    qn_ref_strides(y->rank, y->dims, y_stride);
+    qn_ref_dense_strides(x->rank, x->dims, x_stride);
+    qn_ref_dense_strides(y->rank, y->dims, y_stride);
     for (int32_t d = 0, e = x->rank - y->rank; d < y->rank; d++, e++) {
         stride[d] = e < 0 || x->dims[e] == 1 ? 0 : x_stride[e];
         if (e >= 0 && x->dims[e] != 1 && x->dims[e] != y->dims[d])

@@ -27,11 +27,3 @@ qn_status qn_ref_integers(const qn_kernel_args *args, int32_t i, const int64_t *
     *out = v;
     return QN_OK;
 }
-
-qn_status qn_ref_axis(const qn_kernel_args *args, int64_t otherwise, int32_t rank, int32_t *out) {
-    int64_t axis = qn_node_int(args->node, "axis", otherwise);
-    if (axis < -rank || axis >= rank)
-        return qn_kernel_fail(args, QN_MALFORMED, "axis %lld of a tensor of rank %d", (long long)axis, rank);
-    *out = (int32_t)(axis < 0 ? axis + rank : axis);
-    return QN_OK;
-}

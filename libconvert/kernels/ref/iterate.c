@@ -1,14 +1,8 @@
 #include "kernels/ref/iterate.h"
 
-#include "base/checked.h"
 #include "base/pool.h"
 
 enum { GRAIN = 1 << 14, MAX_OPERANDS = 1 + QN_SPAN_INPUTS };
-
-int64_t qn_ref_numel(const qn_tensor *t) {
-    int64_t n = 0;
-    return qn_count_elems(t->dims, t->rank, &n) ? n : 0;
-}
 
 qn_status qn_ref_dtype_fail(const qn_kernel_args *args, qn_dtype dtype) {
     return qn_kernel_fail(args, QN_UNSUPPORTED, "dtype %s", qn_dtype_name(dtype));

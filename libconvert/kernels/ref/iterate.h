@@ -8,7 +8,7 @@
 #ifndef QN_KERNELS_REF_ITERATE_H
 #define QN_KERNELS_REF_ITERATE_H
 
-#include "kernels/kernel.h"
+#include "kernels/ref/real.h"
 
 enum { QN_SPAN_INPUTS = 3 };
 
@@ -43,8 +43,6 @@ QN_MUST_USE qn_status qn_ref_binary(const qn_kernel_args *args, const qn_span_ta
 
 /** QN_UNSUPPORTED, "dtype int8". */
 QN_MUST_USE qn_status qn_ref_dtype_fail(const qn_kernel_args *args, qn_dtype dtype);
-/** Elements of a tensor; its dims were checked when it was made. */
-int64_t qn_ref_numel(const qn_tensor *t);
 
 /* ---- writing span functions ----------------------------------------------------------------------
  * An expression is written once and expanded for each dtype: NAME_f32, NAME_i8 ... with T the element type and W an

@@ -219,7 +219,7 @@ static qn_status reduce(const qn_kernel_args *args, const reduction_table table)
         return qn_ref_dtype_fail(args, x->dtype);
     int64_t stride[QN_MAX_RANK], outputs = 1;
     int before = -1; /* was the dimension before a reduced one? */
-    qn_ref_strides(x->rank, x->dims, stride);
+    qn_ref_dense_strides(x->rank, x->dims, stride);
     for (int32_t d = 0; d < x->rank; d++) {
         bool reduced = mask >> d & 1;
         int64_t *total = reduced ? &p.count : &outputs;

@@ -36,7 +36,7 @@ qn_status qn_ref_ConstantOfShape(const qn_kernel_args *args) {
     }
     const int64_t none[QN_MAX_RANK] = {0};
     int64_t stride[QN_MAX_RANK];
-    qn_ref_strides(y->rank, y->dims, stride);
+    qn_ref_dense_strides(y->rank, y->dims, stride);
     qn_ref_copy(args->ctx, qn_dtype_bytes(y->dtype), y->rank, y->dims, y->data, stride, value, none);
     return QN_OK;
 }

@@ -19,8 +19,8 @@ qn_status qn_ref_Slice(const qn_kernel_args *args) {
         return QN_OK;
     int64_t first = 0, x_stride[QN_MAX_RANK], y_stride[QN_MAX_RANK], stride[QN_MAX_RANK];
     unsigned seen = 0;
-    qn_ref_strides(x->rank, x->dims, x_stride);
-    qn_ref_strides(y->rank, y->dims, y_stride);
+    qn_ref_dense_strides(x->rank, x->dims, x_stride);
+    qn_ref_dense_strides(y->rank, y->dims, y_stride);
     for (int32_t d = 0; d < x->rank; d++)
         stride[d] = x_stride[d];
     for (int64_t i = 0; i < n; i++) {

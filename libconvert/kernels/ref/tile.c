@@ -8,8 +8,8 @@ qn_status qn_ref_Tile(const qn_kernel_args *args) {
     /* Each axis of y is two: the repetition, along which x does not move, and the axis of x. */
     int64_t dims[QN_COPY_MAX_RANK], from[QN_COPY_MAX_RANK], to[QN_COPY_MAX_RANK];
     int64_t x_stride[QN_MAX_RANK], y_stride[QN_MAX_RANK];
-    qn_ref_strides(x->rank, x->dims, x_stride);
-    qn_ref_strides(y->rank, y->dims, y_stride);
+    qn_ref_dense_strides(x->rank, x->dims, x_stride);
+    qn_ref_dense_strides(y->rank, y->dims, y_stride);
     for (int32_t d = 0; d < y->rank; d++) {
         int64_t n = x->dims[d];
         if (n == 0 ? y->dims[d] != 0 : y->dims[d] % n != 0)

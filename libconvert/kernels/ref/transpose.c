@@ -7,8 +7,8 @@ qn_status qn_ref_Transpose(const qn_kernel_args *args) {
     const int64_t *perm = qn_node_ints(args->node, "perm", &n_perm);
     if (x->rank != y->rank || (perm && n_perm != x->rank))
         return qn_kernel_fail(args, QN_MALFORMED, "perm of %lld for a tensor of rank %d", (long long)n_perm, x->rank);
-    qn_ref_strides(x->rank, x->dims, x_stride);
-    qn_ref_strides(y->rank, y->dims, y_stride);
+    qn_ref_dense_strides(x->rank, x->dims, x_stride);
+    qn_ref_dense_strides(y->rank, y->dims, y_stride);
     unsigned seen = 0;
     for (int32_t d = 0; d < y->rank; d++) {
         int64_t from = perm ? perm[d] : y->rank - 1 - d;
