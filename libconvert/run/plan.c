@@ -211,6 +211,7 @@ static void set_output(qn_planner *p, const qn_value *value, const qn_tensor *t,
         slot->input = of->input;
         slot->tensor.data = of->tensor.data;
     }
+    p->slots[root].pending += value->n_uses + value->n_outputs;
     if (p->keep[value->id])
         use_buffer(p, value->id, QN_STEP_FOREVER);
 }
@@ -237,7 +238,7 @@ static bool may_run_in_place(const qn_planner *p, const qn_step *step, int32_t i
         return false;
     const qn_slot *slot = &p->slots[node->in[0]->id];
     const qn_slot *root = &p->slots[slot->root];
-    if (slot->kind != QN_SLOT_PLACED || root->last > index || root->first >= index || root->tensor.data)
+    if (slot->kind != QN_SLOT_PLACED || root->pending != 1 || root->last > index || root->first >= index || root->tensor.data)
         return false;
     const qn_tensor *a = &step->in[0], *b = &step->out[0];
     if (a->dtype != b->dtype || a->n_bytes != b->n_bytes || a->rank != b->rank ||
@@ -408,9 +409,14 @@ static qn_status walk_on(qn_planner *p, qn_stage *stage, bool *blocked) {
         QN_TRY(visit_node(p, stage, node, blocked));
         if (*blocked)
             return QN_OK;
-        for (int32_t i = 0; i < node->n_in; i++)
-            if (node->in[i])
-                p->slots[node->in[i]->id].n_seen++;
+        for (int32_t i = 0; i < node->n_in; i++) {
+            if (!node->in[i])
+                continue;
+            qn_slot *slot = &p->slots[node->in[i]->id];
+            slot->n_seen++;
+            if (slot->kind == QN_SLOT_PLACED)
+                p->slots[slot->root].pending--;
+        }
         p->walk.frame[top].node = node->next;
     }
     return QN_OK;

@@ -32,6 +32,7 @@ typedef struct qn_slot {
     qn_tensor tensor;      /**< shape always; data as the kind says (INPUT: set by each run) */
     int32_t first, last;   /**< steps between which the buffer of a root is needed; last QN_STEP_FOREVER: kept */
     int32_t n_seen;        /**< uses met so far */
+    int32_t pending;       /**< of a PLACED root: uses not met yet of all the values that share its buffer */
     size_t offset;         /**< of a PLACED root in the stage's buffer */
     int32_t input;         /**< INPUT: index of the graph input */
 } qn_slot;
