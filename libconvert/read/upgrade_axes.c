@@ -47,7 +47,13 @@ qn_status qn_up_reduce_l1(qn_source_node *n) { return reduce_sum(n, QN_OP_Abs, Q
 
 qn_status qn_up_reduce_log_sum(qn_source_node *n) { return reduce_sum(n, QN_OP_NONE, QN_OP_Log); }
 
-/* x / (sum over axis of |x|), or of x^2 and the root: https://onnx.ai/onnx/operators/onnx__LpNormalization.html */
+/* The least positive number of a float dtype. */
+static double least_positive(qn_dtype dtype) {
+    return dtype == QN_F64 ? 0x1p-1074 : dtype == QN_F16 ? 0x1p-24 : dtype == QN_BF16 ? 0x1p-133 : 0x1p-149;
+}
+
+/* x / (sum over axis of |x|), or of x^2 and the root; 0 where that is 0, which dividing by at least the least positive
+ * number gives: https://onnx.ai/onnx/operators/onnx__LpNormalization.html */
 qn_status qn_up_lp_normalization(qn_source_node *n) {
     int64_t p = qn_up_int(n, "p", 2), axis = qn_up_int(n, "axis", -1);
     qn_value *in[2] = {n->in[0], NULL};
@@ -60,7 +66,13 @@ qn_status qn_up_lp_normalization(qn_source_node *n) {
     QN_TRY(qn_up_node(n, p == 1 ? QN_OP_ReduceSum : QN_OP_ReduceL2, in, 2, &node));
     QN_TRY(qn_node_set_int(n->im->ctx, node, "keepdims", 1));
     QN_TRY(qn_up_infer(n, node));
-    return qn_up_last2(n, QN_OP_Div, n->in[0], node->out[0]);
+    qn_dtype dtype = QN_NONE;
+    qn_value *norm = node->out[0], *least = NULL;
+    QN_TRY(qn_up_dtype(n, 0, &dtype));
+    double value = least_positive(dtype);
+    QN_TRY(qn_up_numbers(n, "least", dtype, &value, -1, &least));
+    QN_TRY(qn_up_mid2(n, QN_OP_Max, norm, least, &norm));
+    return qn_up_last2(n, QN_OP_Div, n->in[0], norm);
 }
 
 qn_status qn_up_slice_1(qn_source_node *n) {

@@ -450,6 +450,14 @@ static void set_addresses(qn_planner *p, qn_stage *stage) {
     }
 }
 
+/* The first stage knows the shapes of the inputs only; those after it, their numbers. */
+static bool inputs_are_unread(const qn_planner *p) {
+    for (int32_t i = 0; i < p->graph->n_inputs; i++)
+        if (p->slots[p->graph->inputs[i].value->id].kind == QN_SLOT_INPUT)
+            return true;
+    return false;
+}
+
 qn_status qn_plan_stage(qn_planner *p, qn_stage *stage) {
     *stage = (qn_stage){0};
     bool blocked;
@@ -457,7 +465,7 @@ qn_status qn_plan_stage(qn_planner *p, qn_stage *stage) {
     QN_TRY(walk_on(p, stage, &blocked));
     if (blocked) {
         int32_t top = p->walk.depth - 1;
-        if (p->walk.frame[top].node == at && stage->n_steps == 0)
+        if (p->walk.frame[top].node == at && stage->n_steps == 0 && !inputs_are_unread(p))
             return qn_fail(p->ctx, QN_UNSUPPORTED, "%s: its output shape cannot be told from its inputs",
                            qn_node_label(at));
         for (int32_t d = 0; d <= top; d++)
