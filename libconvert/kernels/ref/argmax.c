@@ -54,7 +54,7 @@ static void scan_piece(void *arg, int64_t begin, int64_t end, int worker) {
 static qn_status arg_scan(const qn_kernel_args *args, const scan_table first, const scan_table last) {
     const qn_tensor *x = &args->in[0], *y = &args->out[0];
     int32_t axis;
-    QN_TRY(qn_ref_axis(args, 0, &axis));
+    QN_TRY(qn_ref_axis_attr(args, 0, &axis));
     scan s = {.x = x->data, .y = y->data, .axis = x->dims[axis], .inner = 1, .bytes = qn_dtype_bytes(x->dtype)};
     s.row = (qn_node_int(args->node, "select_last_index", 0) ? last : first)[x->dtype];
     if (!s.row || y->dtype != QN_I64)

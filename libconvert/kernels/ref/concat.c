@@ -30,7 +30,7 @@ qn_status qn_ref_Concat(const qn_kernel_args *args) {
     const qn_tensor *y = &args->out[0];
     int64_t at = 0;
     int32_t axis;
-    QN_TRY(qn_ref_axis(args, 0, &axis));
+    QN_TRY(qn_ref_axis_attr(args, 0, &axis));
     for (int32_t i = 0; i < args->n_in; i++) {
         QN_TRY(copy_slab(args, y, &args->in[i], axis, at, true));
         at += args->in[i].dims[axis];
@@ -46,7 +46,7 @@ qn_status qn_ref_Split(const qn_kernel_args *args) {
     const int64_t *sizes;
     int64_t n_sizes, at = 0;
     int32_t axis;
-    QN_TRY(qn_ref_axis(args, 0, &axis));
+    QN_TRY(qn_ref_axis_attr(args, 0, &axis));
     QN_TRY(qn_ref_integers(args, 1, &sizes, &n_sizes));
     if (sizes && n_sizes != args->n_out)
         return qn_kernel_fail(args, QN_MALFORMED, "%lld sizes for %d parts", (long long)n_sizes, args->n_out);

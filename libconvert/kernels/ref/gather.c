@@ -30,7 +30,7 @@ qn_status qn_ref_Gather(const qn_kernel_args *args) {
     int32_t axis;
     const int64_t *given;
     gather g = {.x = x->data, .y = y->data, .row = qn_dtype_bytes(x->dtype)};
-    QN_TRY(qn_ref_axis(args, 0, &axis));
+    QN_TRY(qn_ref_axis_attr(args, 0, &axis));
     QN_TRY(qn_ref_integers(args, 1, &given, &g.n));
     g.axis_size = x->dims[axis];
     int64_t *index, outer = 1, rows = 1;
