@@ -58,20 +58,30 @@ static qn_status load(walk *w, const qn_node *node, qn_infer *inf) {
 
 /* ---- outputs ----------------------------------------------------------------------------------- */
 
-/* "backbone_conv1_2" for dimension 2 of 'backbone/conv1': a name that expressions can hold. */
+static bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* "backbone_conv1_2" for dimension 2 of '/backbone/conv1': a name that expressions can hold, not too long. */
 static qn_dim fresh(walk *w, const qn_value *value, int32_t axis) {
     char stem[64];
     size_t n = 0;
     const char *name = value->name ? value->name : "";
-    size_t length = strlen(name);
-    if (length > 40)
+    const size_t length = strlen(name);
+    if (length > 40) {
         name += length - 40;
-    for (; *name; name++) {
-        bool word = (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') || (*name >= '0' && *name <= '9');
-        if (n == 0 && (!word || (*name >= '0' && *name <= '9')))
-            stem[n++] = 'd';
-        stem[n++] = word ? *name : '_';
+        for (const char *at = name; *at; at++)
+            if (*at == '/') {
+                name = at;
+                break;
+            }
     }
+    while (*name && !is_word(*name))
+        name++;
+    if (!*name || (*name >= '0' && *name <= '9'))
+        stem[n++] = 'd';
+    for (; *name; name++)
+        stem[n++] = is_word(*name) ? *name : '_';
     stem[n++] = '_';
     stem[n++] = (char)('0' + axis);
     stem[n] = 0;

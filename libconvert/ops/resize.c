@@ -56,8 +56,12 @@ static qn_status by_scales(qn_infer *inf, const int32_t *axes, int32_t n) {
     const bool crop = strcmp(qn_node_string(inf->node, "coordinate_transformation_mode", "half_pixel"),
                              "tf_crop_and_resize") == 0;
     bool known = qn_infer_floats(inf, 2, &scale, &count);
-    if (!known)
+    qn_content whole = {NULL, 0};
+    if (!known) {
         count = qn_infer_length(inf, 2);
+        if (!qn_infer_content(inf, 2, &whole) || whole.n != n)
+            whole.elems = NULL;
+    }
     if (count >= 0 && count != n)
         return qn_infer_fail(inf, "has %lld scales for %d axes", (long long)count, n);
     if (crop && (!qn_infer_floats(inf, 1, &roi, &n_roi) || n_roi != 2 * n)) {
@@ -69,6 +73,8 @@ static qn_status by_scales(qn_infer *inf, const int32_t *axes, int32_t n) {
         qn_dim *d = &inf->out[0].dims[axes[i]];
         if (known)
             QN_TRY(scaled(inf, *d, scale[i], crop ? roi[n + i] - roi[i] : 1.0f, d));
+        else if (!crop && whole.elems && whole.elems[i] == 1)
+            continue; /* some factors are not known, but this one leaves its axis alone */
         else
             *d = QN_DIM_UNKNOWN;
     }

@@ -29,13 +29,15 @@ static void slice_numbers(int64_t d, int64_t start, int64_t end, int64_t step, i
         *count = (start - end - 1) / -(step < -INT64_MAX ? -INT64_MAX : step) + 1;
 }
 
-/* With step > 0, x.start' = x + d when negative, then max(min(end', d) - start', 0) elements are spanned: a start past
- * d, or an end before 0, gives none. */
+/* With step > 0: a negative start or end counts from d, then max(min(end, d) - start, 0) elements are spanned: a start
+ * past d, or an end before 0, gives none. Where end - start is known not to be negative, that is
+ * min(end - start, max(d - start, 0)), which is often end - start itself after a broadcast. */
 static qn_dim span_forward(const qn_infer *inf, qn_dim d, bound start, bound end) {
     qn_symbols *s = inf->symbols;
     qn_dim from = start.dim, to = end.dim;
+    const bool to_last = (end.number && to >= FAR) || to == d;
     if (start.number && from < 0) {
-        if (end.number && to >= FAR) /* the last n */
+        if (to_last)
             return from <= -FAR ? d : qn_dim_min(s, -from, d);
         from = from <= -FAR ? 0 : qn_dim_max(s, qn_dim_add(s, d, from), 0);
     } else if (!start.number && !qn_infer_at_least(inf, from, 0)) {
@@ -43,16 +45,19 @@ static qn_dim span_forward(const qn_infer *inf, qn_dim d, bound start, bound end
             return QN_DIM_UNKNOWN;
         from = qn_dim_max(s, qn_dim_add(s, d, from), 0);
     }
-    if (to == QN_DIM_UNKNOWN)
+    if (to_last)
+        return from == 0 ? d : qn_dim_max(s, qn_dim_sub(s, d, from), 0);
+    if (qn_infer_at_least(inf, to, 0)) {
+        if (from == 0)
+            return qn_dim_min(s, to, d);
+        qn_dim length = qn_dim_sub(s, to, from);
+        if (qn_infer_at_least(inf, length, 0))
+            return qn_dim_min(s, length, qn_dim_max(s, qn_dim_sub(s, d, from), 0));
+        return qn_dim_max(s, qn_dim_sub(s, qn_dim_min(s, to, d), from), 0);
+    }
+    if (!qn_infer_less(inf, to, 0))
         return QN_DIM_UNKNOWN;
-    if ((end.number && to >= FAR) || to == d)
-        to = d;
-    else if (qn_infer_at_least(inf, to, 0))
-        to = qn_dim_min(s, to, d);
-    else if (qn_infer_less(inf, to, 0))
-        to = end.number && to <= -FAR ? 0 : qn_dim_add(s, d, to);
-    else
-        return QN_DIM_UNKNOWN;
+    to = end.number && to <= -FAR ? 0 : qn_dim_add(s, d, to);
     return qn_dim_max(s, qn_dim_sub(s, to, from), 0);
 }
 
