@@ -46,6 +46,7 @@
  *     const %moved: int64[8] = {0, 0, 1, 2, 0, 0, 0, 0}
  *     const %two: int64[1] = {2}
  *     const %spatial: int64[2] = {2, 3}
+ *     const %again: int64[2] = {2, 3}
  *     %a = Add(%x, %z)
  *     %c = Concat(%a, %z) {axis=1}
  *     %p = Pad(%c, %moved)
@@ -53,7 +54,7 @@
  *     %l, %r = Split(%q) {axis=1, num_outputs=2}
  *     %m = ReduceMean(%l, %spatial)
  *     %y = Sub(%r, %m)
- *     %g = ReduceMean(%q, %spatial) {keepdims=0}
+ *     %g = ReduceMean(%q, %again) {keepdims=0}
  *     output %y
  *     output %g
  * Unchanged (nothing would cancel):

@@ -74,10 +74,13 @@ typedef struct names {
     qn_table *table;
 } names;
 
+/* A colon at the end belongs to the type that follows. */
 static size_t name_length(const char *s) {
     size_t n = 0;
     while (s[n] && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:'-", s[n]))
         n++;
+    while (n > 0 && s[n - 1] == ':')
+        n--;
     return n;
 }
 
