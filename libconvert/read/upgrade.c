@@ -1,5 +1,6 @@
 #include "read/upgrade.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,10 +84,21 @@ qn_status qn_up_ints(const qn_source_node *n, const char *stem, const int64_t *v
     return qn_value_ints(n->im->ctx, n->scope->graph, name, v, count, out);
 }
 
+/* x as an integer of dtype: the nearest that it has, 0 for NaN. */
+static int64_t to_integer(qn_dtype dtype, double x) {
+    const qn_dtype_info *row = qn_dtype_row(dtype);
+    bool is_signed = row->kind == 'I';
+    int bits = row->kind == 'B' ? 1 : row->bits > 63 ? 63 : row->bits - (is_signed ? 1 : 0);
+    double high = ldexp(1, bits), low = is_signed ? -high : 0;
+    if (isnan(x) || x <= low)
+        return isnan(x) || !is_signed ? 0 : bits == 63 ? INT64_MIN : (int64_t)low;
+    return x >= high ? (bits == 63 ? INT64_MAX : (int64_t)high - 1) : (int64_t)x;
+}
+
 /* x as one element of dtype. */
 static void put_number(uint8_t *at, qn_dtype dtype, double x) {
     float f = (float)x;
-    int64_t i = qn_dtype_is_float(dtype) ? 0 : (int64_t)x;
+    int64_t i = qn_dtype_is_float(dtype) ? 0 : to_integer(dtype, x);
     uint16_t half = dtype == QN_BF16 ? qn_f32_to_bf16(f) : qn_f32_to_f16(f);
     const void *bits = dtype == QN_F32 ? (const void *)&f : dtype == QN_F64 ? (const void *)&x : (const void *)&i;
     if (dtype == QN_F16 || dtype == QN_BF16)
