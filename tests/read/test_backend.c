@@ -49,15 +49,21 @@ static double number(const qn_tensor *t, int64_t i) {
 /* numpy's allclose with the tolerances of ONNX's own runner (rtol 1e-3, atol 1e-7), wider where elements are half. */
 static bool is_close(const qn_tensor *want, const qn_tensor *have) {
     if (want->dtype != have->dtype || want->rank != have->rank || want->n_bytes != have->n_bytes ||
-        memcmp(want->dims, have->dims, (size_t)want->rank * sizeof want->dims[0]) != 0)
+        memcmp(want->dims, have->dims, (size_t)want->rank * sizeof want->dims[0]) != 0) {
+        print_message("           %s of rank %d and %zu bytes, wanted %s of rank %d and %zu bytes\n",
+                      qn_dtype_name(have->dtype), have->rank, have->n_bytes, qn_dtype_name(want->dtype), want->rank,
+                      want->n_bytes);
         return false;
+    }
     bool half = want->dtype == QN_F16 || want->dtype == QN_BF16;
     double rtol = want->dtype == QN_BF16 ? 1.6e-2 : half ? 2e-3 : 1e-3, atol = half ? 1e-3 : 1e-7;
     int64_t n = (int64_t)(want->n_bytes / qn_dtype_bytes(want->dtype));
     for (int64_t i = 0; i < n; i++) {
         double w = number(want, i), h = number(have, i);
-        if (!(w == h || (isnan(w) && isnan(h)) || fabs(w - h) <= atol + rtol * fabs(w)))
+        if (!(w == h || (isnan(w) && isnan(h)) || fabs(w - h) <= atol + rtol * fabs(w))) {
+            print_message("           element %lld is %g, wanted %g\n", (long long)i, h, w);
             return false;
+        }
     }
     return true;
 }
@@ -103,7 +109,7 @@ static void run_one(const char *folder, tally *t) {
     t->n_unsupported += status == QN_UNSUPPORTED;
     t->n_skipped += status == QN_OK && skipped;
     t->n_right += status == QN_OK && right && !skipped;
-    if (wrong)
+    if (wrong || (session && status != QN_OK && getenv("QUERN_TEST_VERBOSE")))
         print_message("           %d %s %s\n", (int)status, folder, qn_context_message(ctx));
     qn_session_destroy(session);
     qn_graph_destroy(graph);
