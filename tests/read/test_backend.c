@@ -85,12 +85,12 @@ static qn_status run_set(qn_context *ctx, qn_session *session, const qn_graph *g
     return status;
 }
 
-static void run_one(const char *folder, tally *t) {
+static void run_one(const char *folder, bool reference, tally *t) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph = NULL;
     qn_session *session = NULL;
     char path[1024];
-    const qn_session_options options = {.reference = true};
+    const qn_session_options options = {.reference = reference};
     bool right = true, skipped = false;
     snprintf(path, sizeof path, "%s/model.onnx", folder);
     qn_status status = qn_onnx_read(ctx, path, &graph);
@@ -116,20 +116,20 @@ static void run_one(const char *folder, tally *t) {
     qn_context_destroy(ctx);
 }
 
-static void run_under(const char *path, tally *t) {
+static void run_under(const char *path, bool reference, tally *t) {
     struct dirent **names;
     int n = scandir(path, &names, NULL, alphasort);
     for (int i = 0; i < n; i++) {
         char below[900];
         if (names[i]->d_name[0] != '.' && snprintf(below, sizeof below, "%s/%s", path, names[i]->d_name) < 900)
-            run_one(below, t);
+            run_one(below, reference, t);
         free(names[i]);
     }
     if (n >= 0)
         free(names);
 }
 
-QN_TEST(read_backend_tests) {
+static void run_all(bool reference) {
     static const char *const folders[] = {"node", "simple", "pytorch-converted", "pytorch-operator"};
     const char *shared = qn_test_shared();
     tally t = {0, 0, 0, 0};
@@ -140,9 +140,13 @@ QN_TEST(read_backend_tests) {
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         char path[512];
         snprintf(path, sizeof path, "%s/onnx-tests/%s", shared, folders[i]);
-        run_under(path, &t);
+        run_under(path, reference, &t);
     }
     print_message("           %d right, %d wrong, %d unsupported, %d without tensors\n", t.n_right, t.n_wrong,
                   t.n_unsupported, t.n_skipped);
     assert_int_equal(t.n_wrong, 0);
+    assert_true(t.n_right >= 850);
 }
+
+QN_TEST(read_backend_reference_kernels) { run_all(true); }
+QN_TEST(read_backend_chosen_kernels) { run_all(false); }
