@@ -9,7 +9,7 @@
  * never the bottleneck, and B's panel (64 bytes * NV) and A's (4 bytes * MR) together ask (NV*VF_LANES + MR) * 4 bytes
  * for MR*NV multiply-adds: 184 bytes for 28 with AVX-512, which the second-level cache delivers. */
 #include "kernels/gemm/gemm_isa.h"
-#include "kernels/simd/math.h"
+#include "kernels/simd/activate.h"
 
 enum { MR = GEMM_MR, NV = GEMM_NV, NR = NV * VF_LANES };
 
@@ -105,7 +105,7 @@ VF_INLINE void pack_columns(const qn_dtype dtype, const void *data, int64_t firs
                 r[i] = v + i < xn ? read_code(dtype, data, first + (v + i) * x_stride + k, depth) : vf_set1(0.0f);
             vf_transpose(r);
             float *to = dst + k * width + v;
-            bool whole = v + VF_LANES <= width || (v == 0 && k + VF_LANES < kn);
+            bool whole = v + VF_LANES <= width || (v == 0 && (kn - k - VF_LANES) * width >= VF_LANES - width);
             if (whole && depth == VF_LANES) {
                 VF_UNROLL
                 for (int i = 0; i < VF_LANES; i++)
@@ -183,23 +183,6 @@ static void pack(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64
 
 /* ---- epilogue ---------------------------------------------------------------------------------------- */
 
-VF_INLINE vf activate(const qn_activation_kind kind, const qn_activation *act, vf x) {
-    switch (kind) {
-    case QN_ACT_RELU: return vf_max(vf_set1(0.0f), x);
-    case QN_ACT_CLIP: return vf_min(vf_set1(act->max), vf_max(vf_set1(act->min), x));
-    case QN_ACT_GELU: return vf_gelu(x);
-    case QN_ACT_GELU_TANH: return vf_gelu_tanh(x);
-    case QN_ACT_SILU: return vf_silu(x);
-    case QN_ACT_SIGMOID: return vf_sigmoid(x);
-    case QN_ACT_TANH: return vf_tanh(x);
-    case QN_ACT_HARDSIGMOID: return vf_hard_sigmoid(x, vf_set1(act->alpha), vf_set1(act->beta));
-    case QN_ACT_HARDSWISH: return vf_mul(x, vf_hard_sigmoid(x, vf_set1(1.0f / 6.0f), vf_set1(0.5f)));
-    case QN_ACT_NONE:
-    case QN_ACT_COUNT: break;
-    }
-    return x;
-}
-
 VF_INLINE vf addend(const qn_addend *a, int64_t i, int64_t j, int64_t n) {
     if (a->col_stride == 0)
         return vf_set1(qn_read_float(a->dtype, a->data, i * a->row_stride));
@@ -215,7 +198,7 @@ VF_INLINE void finish_as(const qn_activation_kind kind, const qn_gemm_out *c, co
             vf x = vf_mul(vf_load(tile + i * NR + v), alpha);
             if (c->bias.data)
                 x = vf_fma(beta, addend(&c->bias, i0 + i, j0 + v, n), x);
-            x = activate(kind, &c->act, x);
+            x = vf_activate(kind, &c->act, x);
             if (c->residual.data)
                 x = vf_add(x, addend(&c->residual, i0 + i, j0 + v, n));
             vf_write_n(c->dtype, c->data, (i0 + i) * c->row_stride + j0 + v, x, n);
@@ -223,20 +206,7 @@ VF_INLINE void finish_as(const qn_activation_kind kind, const qn_gemm_out *c, co
 }
 
 static void finish(const qn_gemm_out *c, const float *tile, int64_t i, int64_t j, int mr, int64_t nr) {
-#define FINISH(KIND) case KIND: finish_as(KIND, c, tile, i, j, mr, nr); return
-    switch (c->act.kind) {
-        FINISH(QN_ACT_RELU);
-        FINISH(QN_ACT_CLIP);
-        FINISH(QN_ACT_GELU);
-        FINISH(QN_ACT_GELU_TANH);
-        FINISH(QN_ACT_SILU);
-        FINISH(QN_ACT_SIGMOID);
-        FINISH(QN_ACT_TANH);
-        FINISH(QN_ACT_HARDSIGMOID);
-        FINISH(QN_ACT_HARDSWISH);
-    case QN_ACT_NONE:
-    case QN_ACT_COUNT: finish_as(QN_ACT_NONE, c, tile, i, j, mr, nr); return;
-    }
+    VF_BY_ACTIVATION(c->act.kind, finish_as(KIND, c, tile, i, j, mr, nr))
 }
 
 #define ENTRY(ROWS) [ROWS] = {NULL, micro_##ROWS##_1, micro_##ROWS##_2},

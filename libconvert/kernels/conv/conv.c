@@ -1,0 +1,104 @@
+#include "kernels/conv/conv.h"
+
+#include "base/context.h"
+#include "kernels/gemm/gemm_isa.h"
+
+/* ---- geometry --------------------------------------------------------------------------------------- */
+
+static int64_t numel(const qn_tensor *t) {
+    int64_t n = 1;
+    for (int32_t i = 0; i < t->rank; i++)
+        n *= t->dims[i];
+    return n;
+}
+
+qn_status qn_conv_read(const qn_kernel_args *args, bool transposed, qn_conv *c) {
+    const qn_tensor *x = &args->in[0], *w = &args->in[1], *y = &args->out[0];
+    qn_window window;
+    if (w->rank != x->rank)
+        return qn_kernel_fail(args, QN_MALFORMED, "a weight of %d dimensions for an input of %d", w->rank, x->rank);
+    QN_TRY((transposed ? qn_window_read_transposed : qn_window_read)(args, w->dims + 2, &window));
+    *c = (qn_conv){.h = {.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1}};
+    if (window.n == 2)
+        c->h = window.axis[0];
+    c->w = window.axis[window.n - 1];
+    c->images = x->dims[0];
+    c->groups = qn_node_int(args->node, "group", 1);
+    int64_t C = x->dims[1], M = y->dims[1], per_c = w->dims[1], per_m = w->dims[0];
+    if (c->groups < 1 || C % c->groups != 0 || M % c->groups != 0 ||
+        (transposed ? per_m != C || per_c != M / c->groups : per_m != M || per_c != C / c->groups))
+        return qn_kernel_fail(args, QN_MALFORMED, "%lld to %lld channels in %lld groups and a weight of %lld x %lld channels",
+                              (long long)C, (long long)M, (long long)c->groups, (long long)per_m, (long long)per_c);
+    c->c = C / c->groups;
+    c->m = M / c->groups;
+    c->in_plane = c->h.in * c->w.in;
+    c->out_plane = c->h.out * c->w.out;
+    c->taps = c->h.kernel * c->w.kernel;
+    if ((qn_has(args, 2) && numel(&args->in[2]) != M) || (qn_has(args, 3) && numel(&args->in[3]) != numel(y)))
+        return qn_kernel_fail(args, QN_MALFORMED, "a bias or residual that does not fit the output");
+    return QN_OK;
+}
+
+qn_pack_fn qn_conv_pack_of(const qn_context *ctx) {
+#if defined(__x86_64__)
+    unsigned isa = qn_context_isa(ctx);
+    if (isa & QN_ISA_AVX512)
+        return qn_conv_pack_avx512;
+    if (isa & QN_ISA_AVX2)
+        return qn_conv_pack_avx2;
+#else
+    (void)ctx;
+#endif
+    return qn_conv_pack_scalar;
+}
+
+/* ---- Conv ------------------------------------------------------------------------------------------------ */
+
+bool qn_conv_accepts_Conv(const qn_kernel_args *args) {
+    qn_activation act;
+    return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && !qn_encoded(args, 0) &&
+           qn_addend_accepts(args, 2) && qn_addend_accepts(args, 3) && qn_is_real(args->out[0].dtype) &&
+           (args->in[0].rank == 3 || args->in[0].rank == 4) && qn_activation_of(args->node, &act);
+}
+
+/* Product number image * groups + group. */
+static void move(qn_gemm *one, int64_t batch, const void *arg) {
+    const qn_conv *c = arg;
+    int64_t group = batch % c->groups;
+    qn_operand_advance(&one->a, group * c->m * one->k, group * c->m);
+    one->b.data = qn_elem(one->b.data, one->b.dtype, batch * c->c * c->in_plane);
+    int64_t out = batch * c->m * c->out_plane;
+    one->c.data = (char *)one->c.data + out * (int64_t)qn_dtype_bytes(one->c.dtype);
+    one->c.bias.data = qn_elem(one->c.bias.data, one->c.bias.dtype, group * c->m);
+    one->c.residual.data = qn_elem(one->c.residual.data, one->c.residual.dtype, out);
+}
+
+qn_status qn_conv_Conv(const qn_kernel_args *args) {
+    qn_conv c;
+    QN_TRY(qn_conv_read(args, false, &c));
+    if (numel(&args->out[0]) == 0)
+        return QN_OK;
+    if (c.c == 1 && c.groups > 1 && qn_depthwise_fits(&c))
+        return qn_depthwise_run(args, &c);
+    int64_t K = c.c * c.taps;
+    qn_gemm g = qn_gemm_make(c.m, c.out_plane, K);
+    QN_TRY(qn_activation_read(args, &g.c.act));
+    QN_TRY(qn_operand_of_input(args, 1, K, 1, 0, 1, 1, c.taps, &g.a));
+    bool pointwise = c.taps == 1 && c.w.stride == 1 && c.h.stride == 1 && c.w.pad_begin == 0 && c.w.pad_end == 0 &&
+                     c.h.pad_begin == 0 && c.h.pad_end == 0;
+    g.b = (qn_operand){.data = args->in[0].data, .dtype = args->in[0].dtype, .x_stride = 1, .k_stride = c.in_plane,
+                       .scale_run = 1};
+    if (!pointwise) {
+        g.b.pack = qn_conv_pack_of(args->ctx);
+        g.b.pack_arg = &c;
+    }
+    g.c.data = args->out[0].data;
+    g.c.dtype = args->out[0].dtype;
+    g.c.row_stride = c.out_plane;
+    g.c.bias = qn_addend_of(args, 2, 1, 0);
+    g.c.residual = qn_addend_of(args, 3, c.out_plane, 1);
+    g.n_batch = c.images * c.groups;
+    g.at = move;
+    g.at_arg = &c;
+    return qn_gemm_run(args->ctx, &g);
+}

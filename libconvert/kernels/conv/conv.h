@@ -1,0 +1,54 @@
+/* Convolution over one or two axes.
+ *
+ *   Conv           a product W [M/g, C/g taps] · X' for each image and group, where X'[(c, tap), position] is the input
+ *                  under the tap: never stored, its panels are packed straight from the image
+ *   depthwise      one input channel a group: sums over the taps in registers, along rows
+ *   ConvTranspose  Wᵀ [M/g taps, C/g] · X, then each output gathers the columns that lie over it
+ *
+ * One axis is two with a height of 1.
+ */
+#ifndef QN_KERNELS_CONV_CONV_H
+#define QN_KERNELS_CONV_CONV_H
+
+#include "kernels/gemm/gemm.h"
+#include "kernels/window.h"
+
+/** A convolution over [height, width]. */
+typedef struct qn_conv {
+    qn_window_axis h, w;
+    int64_t images, groups, c, m;      /**< c and m: channels of a group, in and out */
+    int64_t in_plane, out_plane, taps; /**< elements */
+} qn_conv;
+
+/** Read Conv (or ConvTranspose) of 1 or 2 spatial axes. QN_MALFORMED when sizes do not fit. */
+QN_MUST_USE qn_status qn_conv_read(const qn_kernel_args *args, bool transposed, qn_conv *out);
+
+/** qn_pack_fn whose operand is an image [c, in_plane] of F32, F16 or BF16: x walks over output positions, k over
+ *  (channel, tap), pack_arg is a qn_conv. */
+qn_pack_fn qn_conv_pack_of(const qn_context *ctx);
+void qn_conv_pack_scalar(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
+void qn_conv_pack_avx2(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
+void qn_conv_pack_avx512(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
+
+/** Depthwise rows: what a piece of work needs. */
+typedef struct qn_depthwise {
+    const qn_conv *conv;
+    qn_tensor x, y;              /**< data and dtype */
+    const float *w;              /**< [M, taps] */
+    qn_addend bias, residual;    /**< row: output channel (bias) or plane (residual) */
+    qn_activation act;
+    int64_t band, bands;         /**< output rows of a piece; pieces of a plane */
+    int64_t row_floats;          /**< of a padded input row: stride phases, each phase_floats long */
+    int64_t phase_floats;
+    float *rows;                 /**< for each worker worker_floats */
+    int64_t worker_floats;
+} qn_depthwise;
+/** A qn_pool_fn over planes * bands. */
+void qn_depthwise_scalar(void *d, int64_t begin, int64_t end, int worker);
+void qn_depthwise_avx2(void *d, int64_t begin, int64_t end, int worker);
+void qn_depthwise_avx512(void *d, int64_t begin, int64_t end, int worker);
+/** Can this convolution run so? */
+bool qn_depthwise_fits(const qn_conv *c);
+QN_MUST_USE qn_status qn_depthwise_run(const qn_kernel_args *args, const qn_conv *c);
+
+#endif

@@ -1,0 +1,1 @@
+#include "kernels/conv/depthwise_impl.h"
