@@ -14,10 +14,10 @@ static int64_t numel(const qn_tensor *t) {
 
 qn_status qn_conv_read(const qn_kernel_args *args, bool transposed, qn_conv *c) {
     const qn_tensor *x = &args->in[0], *w = &args->in[1], *y = &args->out[0];
-    qn_window window;
+    qn_spatial window;
     if (w->rank != x->rank)
         return qn_kernel_fail(args, QN_MALFORMED, "a weight of %d dimensions for an input of %d", w->rank, x->rank);
-    QN_TRY((transposed ? qn_window_read_transposed : qn_window_read)(args, w->dims + 2, &window));
+    QN_TRY((transposed ? qn_spatial_read_transposed : qn_spatial_read)(args, w->dims + 2, &window));
     *c = (qn_conv){.h = {.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1}};
     if (window.n == 2)
         c->h = window.axis[0];

@@ -11,11 +11,11 @@
 #define QN_KERNELS_CONV_CONV_H
 
 #include "kernels/gemm/gemm.h"
-#include "kernels/window.h"
+#include "kernels/spatial.h"
 
 /** A convolution over [height, width]. */
 typedef struct qn_conv {
-    qn_window_axis h, w;
+    qn_spatial_axis h, w;
     int64_t images, groups, c, m;      /**< c and m: channels of a group, in and out */
     int64_t in_plane, out_plane, taps; /**< elements */
 } qn_conv;

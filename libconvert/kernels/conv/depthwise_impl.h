@@ -13,7 +13,7 @@ enum { VECTORS = 4 };
 
 /* Padded row `to` from input row `from` (NULL: outside the image). Column j of the padded row is input j - pad. */
 static void fill_row(const qn_depthwise *d, const void *x, int64_t row, bool inside, float *to) {
-    const qn_window_axis *w = &d->conv->w;
+    const qn_spatial_axis *w = &d->conv->w;
     memset(to, 0, (size_t)d->row_floats * sizeof *to);
     if (!inside)
         return;

@@ -1,0 +1,120 @@
+#include "tests/kernels/fast_node.h"
+
+#include <stdio.h>
+
+typedef struct conv_case {
+    const char *attrs;
+    int64_t x[4], w[4];
+} conv_case;
+
+/* x, w, bias, and for Conv a residual from a first run's shape. */
+static void check(const char *op, const conv_case *c, int32_t rank, qn_dtype dtype, bool transposed, double tol) {
+    node_test t = node_begin();
+    char node[256];
+    snprintf(node, sizeof node, "%s {%s}", op, c->attrs);
+    qn_tensor x = pattern_as(&t, dtype, 1, rank, c->x), w = pattern_as(&t, dtype, 2, rank, c->w);
+    const qn_tensor *y = run_ref(&t, node, 1, IN(x, w));
+    qn_tensor bias = pattern_as(&t, dtype, 3, 1, &y->dims[1]);
+    check_fast(node, tol, 1, IN(x, w));
+    check_fast(node, tol, 1, IN(x, w, bias));
+    if (!transposed) {
+        qn_tensor residual = pattern_as(&t, dtype, 4, y->rank, y->dims);
+        check_fast(node, tol, 1, IN(x, w, bias, residual));
+        check_fast(node, tol, 1, IN(x, w, ABSENT, residual));
+        snprintf(node, sizeof node, "%s {%s%sactivation=\"RELU\"}", op, c->attrs, c->attrs[0] ? ", " : "");
+        check_fast(node, tol, 1, IN(x, w, bias, residual));
+    }
+    node_end(&t);
+}
+
+static const conv_case g_conv[] = {
+    {"", {1, 3, 8, 9}, {5, 3, 3, 3}},
+    {"pads=[1,1,1,1]", {2, 4, 7, 40}, {6, 4, 3, 3}},
+    {"pads=[2,0,1,3], strides=[2,3]", {1, 3, 11, 13}, {4, 3, 3, 5}},
+    {"strides=[4,4]", {1, 3, 16, 36}, {20, 3, 4, 4}},
+    {"", {2, 17, 5, 7}, {33, 17, 1, 1}},
+    {"strides=[2,2]", {1, 6, 9, 9}, {4, 6, 1, 1}},
+    {"pads=[1,1,1,1]", {1, 3, 6, 6}, {2, 3, 1, 1}},
+    {"dilations=[2,3], pads=[2,3,2,3]", {1, 2, 12, 14}, {3, 2, 3, 3}},
+    {"group=3, pads=[1,1,1,1]", {2, 6, 6, 5}, {9, 2, 3, 3}},
+    {"auto_pad=\"SAME_UPPER\", strides=[2,2]", {1, 2, 7, 8}, {3, 2, 3, 3}},
+    {"auto_pad=\"SAME_LOWER\", strides=[2,2]", {1, 2, 7, 8}, {3, 2, 3, 4}},
+    {"pads=[5,5,5,5]", {1, 2, 2, 2}, {3, 2, 3, 3}},
+    {"", {1, 2, 3, 3}, {70, 2, 3, 3}},
+    {"", {0, 2, 5, 5}, {3, 2, 3, 3}},
+    {"", {1, 0, 5, 5}, {3, 0, 3, 3}},
+    /* depthwise */
+    {"group=5, pads=[1,1,1,1]", {2, 5, 9, 70}, {5, 1, 3, 3}},
+    {"group=5, pads=[1,1,1,1], strides=[2,2]", {1, 5, 9, 37}, {5, 1, 3, 3}},
+    {"group=4, pads=[0,2,1,0], strides=[1,3], dilations=[2,2]", {1, 4, 12, 40}, {8, 1, 3, 5}},
+    {"group=3, pads=[3,3,3,3]", {1, 3, 33, 90}, {3, 1, 7, 7}},
+    {"group=6", {1, 6, 4, 4}, {6, 1, 1, 1}},
+    {"group=2, pads=[4,4,4,4], strides=[3,3]", {1, 2, 2, 3}, {2, 1, 3, 3}},
+};
+
+QN_TEST(kernels_conv_shapes) {
+    for (size_t i = 0; i < sizeof g_conv / sizeof g_conv[0]; i++)
+        check("Conv", &g_conv[i], 4, QN_F32, false, EXACT);
+}
+
+/* one rounding at the end: the same from the same exact sum */
+QN_TEST(kernels_conv_halves) {
+    for (size_t i = 0; i < sizeof g_conv / sizeof g_conv[0]; i += 3) {
+        check("Conv", &g_conv[i], 4, QN_F16, false, EXACT);
+        check("Conv", &g_conv[i + 1], 4, QN_BF16, false, EXACT);
+    }
+}
+
+QN_TEST(kernels_conv_one_axis) {
+    static const conv_case cases[] = {
+        {"", {2, 3, 20}, {4, 3, 5}},
+        {"pads=[2,2], strides=[2]", {1, 3, 33}, {4, 3, 5}},
+        {"group=4, pads=[1,1]", {1, 4, 100}, {4, 1, 3}},
+        {"group=2, pads=[1,0], dilations=[3]", {1, 4, 50}, {6, 2, 3}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check("Conv", &cases[i], 3, QN_F32, false, EXACT);
+}
+
+/* GELU of float32 is within 4e-7 |x| of the true one, and |x| is under 40 here. */
+QN_TEST(kernels_conv_activations) {
+    node_test t = node_begin();
+    qn_tensor x = scaled(pattern(&t, 1, DIMS(1, 4, 9, 21)), 0.25), w = scaled(pattern(&t, 2, DIMS(8, 4, 3, 3)), 0.25);
+    qn_tensor d = scaled(pattern(&t, 3, DIMS(4, 1, 3, 3)), 0.5);
+    static const char *const acts[] = {"RELU", "CLIP", "GELU", "GELU_TANH", "SILU", "SIGMOID", "TANH", "HARDSIGMOID", "HARDSWISH"};
+    for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
+        char node[256];
+        snprintf(node, sizeof node, "Conv {pads=[1,1,1,1], activation=\"%s\", activation_max=0.5}", acts[i]);
+        check_fast(node, 5e-6, 1, IN(x, w));
+        snprintf(node, sizeof node, "Conv {pads=[1,1,1,1], group=4, activation=\"%s\", activation_min=-0.25}", acts[i]);
+        check_fast(node, 5e-6, 1, IN(x, d));
+    }
+    node_end(&t);
+}
+
+static const conv_case g_transpose[] = {
+    {"", {1, 3, 4, 5}, {3, 4, 3, 3}},
+    {"strides=[2,2]", {2, 3, 4, 5}, {3, 4, 2, 2}},
+    {"strides=[4,4]", {1, 16, 7, 9}, {16, 5, 4, 4}},
+    {"strides=[2,3], pads=[1,0,2,1], output_padding=[1,2]", {1, 2, 5, 4}, {2, 3, 3, 4}},
+    {"dilations=[2,1], group=2, strides=[1,2]", {1, 4, 5, 6}, {4, 3, 3, 3}},
+    {"strides=[3,3], output_shape=[14,16]", {1, 2, 4, 5}, {2, 2, 3, 3}},
+    {"strides=[2,2], auto_pad=\"SAME_UPPER\"", {1, 2, 4, 5}, {2, 2, 3, 3}},
+    {"strides=[5,5]", {1, 2, 3, 3}, {2, 2, 2, 2}},
+    {"", {1, 0, 3, 3}, {0, 2, 2, 2}},
+    {"", {0, 2, 3, 3}, {2, 2, 2, 2}},
+};
+
+QN_TEST(kernels_conv_transpose_shapes) {
+    for (size_t i = 0; i < sizeof g_transpose / sizeof g_transpose[0]; i++)
+        check("ConvTranspose", &g_transpose[i], 4, QN_F32, true, EXACT);
+    static const conv_case one = {"strides=[2], pads=[1,1]", {2, 3, 11}, {3, 2, 4}};
+    check("ConvTranspose", &one, 3, QN_F32, true, EXACT);
+}
+
+QN_TEST(kernels_conv_transpose_halves) {
+    for (size_t i = 0; i < 6; i++) {
+        check("ConvTranspose", &g_transpose[i], 4, QN_F16, true, EXACT);
+        check("ConvTranspose", &g_transpose[i], 4, QN_BF16, true, EXACT);
+    }
+}
