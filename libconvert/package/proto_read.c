@@ -107,8 +107,8 @@ static qn_status define_value(reader *r, qn_graph *graph, uint32_t index, bool c
     return QN_OK;
 }
 
-/** The value behind "index + 1": one that is defined. NULL for 0. */
-static qn_status use_value(reader *r, uint32_t ref, const char *who, qn_value **out) {
+/** The value behind "index + 1": one that is defined and seen from `graph`. NULL for 0. */
+static qn_status use_value(reader *r, const qn_graph *graph, uint32_t ref, const char *who, qn_value **out) {
     *out = NULL;
     if (ref == 0)
         return QN_OK;
@@ -117,6 +117,10 @@ static qn_status use_value(reader *r, uint32_t ref, const char *who, qn_value **
     *out = r->values[ref - 1];
     if (!*out)
         return qn_fail(r->ctx, QN_MALFORMED, "%s uses '%s' before it is defined", who, r->package->values[ref - 1]->name);
+    while (graph && graph != (*out)->graph)
+        graph = graph->parent;
+    if (!graph)
+        return qn_fail(r->ctx, QN_MALFORMED, "%s uses '%s' of a graph that it is not in", who, (*out)->name);
     return QN_OK;
 }
 
@@ -209,7 +213,7 @@ static qn_status read_node(reader *r, const Quern__Node *m, qn_graph *graph) {
     QN_NEW_ARRAY(ctx, r->scratch, out, m->n_outputs);
     QN_NEW_ARRAY(ctx, r->scratch, attrs, m->n_attributes);
     for (size_t i = 0; i < m->n_inputs; i++)
-        QN_TRY(use_value(r, m->inputs[i], who, &in[i]));
+        QN_TRY(use_value(r, graph, m->inputs[i], who, &in[i]));
     for (size_t i = 0; i < m->n_attributes; i++) {
         for (size_t k = 0; k < i; k++)
             if (strcmp(m->attributes[k]->name, m->attributes[i]->name) == 0)
@@ -242,7 +246,7 @@ static qn_status read_graph(reader *r, const Quern__Graph *m, qn_graph *graph) {
     for (size_t i = 0; i < m->n_nodes; i++)
         QN_TRY(read_node(r, m->nodes[i], graph));
     for (size_t i = 0; i < m->n_outputs; i++) {
-        QN_TRY(use_value(r, m->outputs[i]->value, "an output of the graph", &v));
+        QN_TRY(use_value(r, graph, m->outputs[i]->value, "an output of the graph", &v));
         if (!v)
             return qn_fail(r->ctx, QN_MALFORMED, "output '%s' has no value", m->outputs[i]->name);
         QN_TRY(qn_graph_add_output(r->ctx, graph, m->outputs[i]->name, v));

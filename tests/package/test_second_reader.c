@@ -1,0 +1,79 @@
+/* The Python reader, which shares no code with the library, and other people's archivers see what our reader sees. */
+#include "tests/package/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+#include "tests/test.h"
+
+/* What the command prints; NULL when there is no such program (exit 127). */
+static char *output_of(const char *command, int *status) {
+    qn_buf out = QN_BUF_INIT;
+    char piece[4096];
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    for (size_t n; (n = fread(piece, 1, sizeof piece, pipe)) > 0;)
+        qn_buf_append(&out, piece, n);
+    int end = pclose(pipe);
+    *status = WIFEXITED(end) ? WEXITSTATUS(end) : -1;
+    if (*status == 127) {
+        qn_buf_free(&out);
+        return NULL;
+    }
+    return out.data ? out.data : calloc(1, 1);
+}
+
+static const char *first_difference(const char *a, const char *b) {
+    static char line[400];
+    while (*a && *a == *b)
+        a++, b++;
+    snprintf(line, sizeof line, "ours '%.120s', theirs '%.120s'", a, b);
+    return line;
+}
+
+QN_TEST(package_second_reader_agrees) {
+    qn_context *ctx = qn_test_context();
+    qn_graph *graph = qn_test_rich_graph(ctx), *back;
+    qn_provenance p;
+    const char *path = qn_test_write_package(ctx, graph);
+    char command[400];
+    int status;
+    ASSERT_OK(ctx, qn_package_read(ctx, path, true, &p, &back));
+    snprintf(command, sizeof command, "python3 -B tests/package/read_quern.py %s 2>&1", path);
+    char *theirs = output_of(command, &status);
+    if (theirs) {
+        char *ours = qn_test_dump(ctx, back, &p);
+        if (status != 0 || strcmp(ours, theirs) != 0)
+            fail_msg("exit %d: %s", status, first_difference(ours, theirs));
+        free(ours);
+        free(theirs);
+    } else {
+        print_message("           skipped: no python3\n");
+    }
+    qn_graph_destroy(back);
+    qn_graph_destroy(graph);
+    qn_context_destroy(ctx);
+}
+
+QN_TEST(package_second_reader_unzip) {
+    qn_context *ctx = qn_test_context();
+    qn_graph *graph = qn_test_rich_graph(ctx);
+    const char *path = qn_test_write_package(ctx, graph);
+    char command[400];
+    int status;
+    snprintf(command, sizeof command, "unzip -t %s 2>&1", path);
+    char *theirs = output_of(command, &status);
+    if (theirs) {
+        assert_int_equal(status, 0);
+        assert_non_null(strstr(theirs, "testing: model.pb"));
+        assert_non_null(strstr(theirs, "No errors detected"));
+        assert_null(strstr(theirs, "warning"));
+        free(theirs);
+    } else {
+        print_message("           skipped: no unzip\n");
+    }
+    qn_graph_destroy(graph);
+    qn_context_destroy(ctx);
+}
