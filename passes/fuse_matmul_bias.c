@@ -36,6 +36,7 @@
  *
  * Unchanged (the matrix is computed):
  *     input %z: float32[2,8,6]
+ *     const %b: float32[6] = random(2)
  *     %m = MatMul(%x, %z)
  *     %y = Add(%m, %b)
  * Unchanged (Gemm with a factor):
