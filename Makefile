@@ -30,7 +30,7 @@ LINK := $(LD.$(VARIANT))
 CFLAGS  ?=
 CPPFLAGS += -D_GNU_SOURCE -DQN_VERSION='"$(VERSION)"' -Ilibconvert -Ischemas -I. -I$G
 ALL_CFLAGS = -std=c11 $(OPT) -fPIC -fvisibility=hidden -ffp-contract=off -pthread $(WARN) $(CFLAGS)
-LDLIBS := -lprotobuf-c -ldeflate -lxxhash -ljansson -lyaml -lpthread -lm
+LDLIBS := -lprotobuf-c -ldeflate -lxxhash -lyaml -lpthread -lm
 GEN_CFLAGS = $(filter-out $(WARN),$(ALL_CFLAGS))
 
 # Instruction-set files say so in their names; nothing else is compiled for more than the baseline.
@@ -41,12 +41,16 @@ GEN_CFLAGS = $(filter-out $(WARN),$(ALL_CFLAGS))
 # Reference kernels are plain loops that the compiler is to vectorise; neither flag changes a result.
 $B/libconvert/kernels/ref/%.o: ISA := $(if $(filter -O2,$(OPT)),-O3 -fno-math-errno -fno-trapping-math)
 
+Q := $(if $(V),,@)
+
 RUN_SRC  := $(wildcard $(addsuffix /*.c,$(addprefix libconvert/,base ir ops kernels kernels/* run)) \
               libconvert/package/read*.c libconvert/package/zip*.c libconvert/package/proto*.c)
 LIB_SRC  := $(sort $(RUN_SRC) $(shell find libconvert passes -name '*.c'))
 TOOL_SRC := $(wildcard tools/*.c)
-TEST_SRC := $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/data/*' -not -path 'tests/bench/*' 2>/dev/null)
+TEST_SRC := $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/bench/*' -not -path 'tests/data/*')
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+ALL_SRC  := $(LIB_SRC) $(TOOL_SRC) $(TEST_SRC) $(FUZZ_SRC) $(wildcard demo/*.c examples/*.c tests/bench/*.c)
+ALL_HDR  := $(shell find libconvert passes tools tests demo -name '*.h')
 PROTOS   := $(wildcard schemas/*.proto)
 
 GEN_C    := $(PROTOS:schemas/%.proto=$G/%.pb-c.c)
@@ -54,9 +58,14 @@ GEN_H    := $(GEN_C:.c=.h)
 GEN_O    := $(GEN_C:.c=.o)
 obj       = $(patsubst %.c,$B/%.o,$(1))
 LIB_O    := $(call obj,$(LIB_SRC)) $(GEN_O)
-RUN_O    := $(call obj,$(RUN_SRC)) $(G)/package.pb-c.o
+RUN_O    := $(call obj,$(RUN_SRC)) $G/package.pb-c.o
 TOOL_O   := $(call obj,$(TOOL_SRC))
 TEST_O   := $(call obj,$(TEST_SRC))
+
+# What apt installs, by use: building and testing; `make fuzz`, `make lint` and `make valgrind` need EXTRA_DEPS.
+DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libdeflate-dev libxxhash-dev libjansson-dev \
+        libyaml-dev libcmocka-dev
+EXTRA_DEPS := clang libclang-rt-14-dev clang-format clang-tidy valgrind
 
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -65,35 +74,138 @@ TEST_O   := $(call obj,$(TEST_SRC))
 all: build/quern build/libquern.a build/libquern.so build/libquern_run.a ## build the command and the libraries into build/
 
 $B/quern: $(TOOL_O) $B/libquern.a
-	$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $(TOOL_O) $B/libquern.a $(LDLIBS)
+	@echo "  LINK $@"
+	$Q$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $(TOOL_O) $B/libquern.a $(LDLIBS) -ljansson
 $B/libquern.a: $(LIB_O)
-	rm -f $@ && ar rcs $@ $^
+	$Qrm -f $@ && ar rcs $@ $^
 $B/libquern_run.a: $(RUN_O)
-	rm -f $@ && ar rcs $@ $^
+	$Qrm -f $@ && ar rcs $@ $^
 $B/libquern.so: $(LIB_O)
-	$(CC) $(ALL_CFLAGS) $(LINK) -shared -Wl,-soname,libquern.so.0 -o $@ $^ $(LDLIBS)
+	@echo "  LINK $@"
+	$Q$(CC) $(ALL_CFLAGS) $(LINK) -shared -Wl,-soname,libquern.so.0 -o $@ $^ $(LDLIBS)
 $B/tests/all: $(TEST_O) $B/libquern.a
-	$(CC) $(ALL_CFLAGS) $(LINK) -rdynamic -o $@ $(TEST_O) $B/libquern.a $(LDLIBS) -lcmocka
-
+	@echo "  LINK $@"
+	$Q$(CC) $(ALL_CFLAGS) $(LINK) -rdynamic -o $@ $(TEST_O) $B/libquern.a $(LDLIBS) -lcmocka
+$B/demo/make_model: $B/demo/make_model.o $B/tests/read/onnx_build.o $B/libquern.a
+	@echo "  LINK $@"
+	$Q$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(LDLIBS)
 $B/tests/bench/%: $B/tests/bench/%.o $B/libquern.a
-	$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $< $B/libquern.a $(LDLIBS)
+	@echo "  LINK $@"
+	$Q$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(LDLIBS)
+$B/tests/fuzz/%: $B/tests/fuzz/%.o $B/tests/read/onnx_build.o $B/libquern.a
+	@echo "  LINK $@"
+	$Q$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LINK) -o $@ $^ $(LDLIBS)
+# The example is built as a user would build it: against the installed header and library alone.
+$B/examples/%: examples/%.c $B/libquern.a libconvert/quern.h
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$Q$(CC) -std=c11 $(OPT) $(WARN) $(CFLAGS) $(LINK) -Ilibconvert -o $@ $< $B/libquern.a $(LDLIBS) -pthread
 
-build/%: build/release/%
-	cp -f $< $@
+build/quern build/libquern.a build/libquern.so build/libquern_run.a: build/%: build/release/%
+	$Qcp -f $< $@
 
 $B/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+	@echo "  CC   $<"
+	$Q$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
 $G/%.o: $G/%.c
-	$(CC) $(CPPFLAGS) $(GEN_CFLAGS) -w -MMD -MP -c -o $@ $<
-$G/%.pb-c.c $G/%.pb-c.h: schemas/%.proto
+	@echo "  CC   $<"
+	$Q$(CC) $(CPPFLAGS) $(GEN_CFLAGS) -w -MMD -MP -c -o $@ $<
+$G/%.pb-c.c $G/%.pb-c.h &: schemas/%.proto
 	@mkdir -p $G
-	protoc-c -Ischemas --c_out=$G $<
+	$Qprotoc-c -Ischemas --c_out=$G $<
 
 -include $(LIB_O:.o=.d) $(TOOL_O:.o=.d) $(TEST_O:.o=.d)
 
-.PHONY: all unit clean
-unit: $B/tests/all build/quern ## build and run the tests, nothing installed (T=PATTERN: only those)
-	$B/tests/all $(T)
+.PHONY: all help deps deps-extra demo test unit test-isa asan fuzz valgrind bench format lint install uninstall clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo; echo "  variables: CC=clang, V=1 (show commands), T='pattern' (only those tests), PREFIX, DESTDIR, FUZZ_SECONDS"
+
+# apt-get only runs for what is missing.
+define install_missing
+	@missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	    echo "installing" $$missing; \
+	    $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+endef
+deps: ## install the Debian packages that building and testing need, if they are missing
+	$(call install_missing,$(DEPS))
+deps-extra: deps ## also those of fuzz, lint, format and valgrind
+	$(call install_missing,$(EXTRA_DEPS))
+
+demo: deps ## the whole road on a model made here: convert to four packages, run them, compare them
+	@$(MAKE) --no-print-directory build/quern build/release/demo/make_model
+	@demo/demo.sh build/quern build/release/demo/make_model build/demo
+
+test: deps ## install what is missing, build, run all tests
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory unit
+
+unit: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## build and run the tests, nothing installed
+	@QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(T)
+
+test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the kernel tests once for each instruction set below the machine's
+	@for isa in scalar avx2 avx512 avx512vnni; do echo "QUERN_ISA=$$isa"; \
+	    QUERN_ISA=$$isa QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(or $(T),'kernels_*') || exit 1; done
+
+asan: ## all tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory VARIANT=asan unit
+
+FUZZ_SECONDS ?= 60
+FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=%)
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60) over its corpus, with clang's libFuzzer
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang $(FUZZERS:%=build/fuzz/tests/fuzz/%)
+	@for f in $(FUZZERS); do \
+	    mkdir -p build/fuzz/corpus/$$f build/fuzz/crashes; \
+	    echo "$$f: $(FUZZ_SECONDS) s"; \
+	    build/fuzz/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=build/fuzz/crashes/ build/fuzz/corpus/$$f $$(ls -d tests/data/fuzz/$${f#fuzz_} 2>/dev/null) \
+	        2>build/fuzz/$$f.log || { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
+	    grep -E 'number_of_executed_units|peak_rss' build/fuzz/$$f.log; done
+
+valgrind: ## one conversion and one run under valgrind
+	@$(MAKE) --no-print-directory VARIANT=valgrind build/valgrind/quern build/valgrind/demo/make_model
+	@build/valgrind/demo/make_model build/valgrind/model.onnx 64 1
+	valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect build/valgrind/quern \
+	    convert build/valgrind/model.onnx -o build/valgrind/model.quern --precision fp16 -q
+	QUERN_ISA=avx2 valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect build/valgrind/quern \
+	    run build/valgrind/model.quern --random 1 --dim height=28 --dim width=28
+
+bench: build/quern build/release/demo/make_model $(patsubst tests/bench/%.c,build/release/tests/bench/%,$(wildcard tests/bench/*.c)) ## measure products, conversion against cp, and latency by precision
+	@tests/bench/bench.sh build/quern build/release build/bench
+
+format: ## clang-format over all sources
+	@clang-format -i $(ALL_SRC) $(ALL_HDR)
+lint: $(GEN_H) ## clang-format's and clang-tidy's complaints
+	@clang-format --dry-run -Werror $(ALL_SRC) $(ALL_HDR)
+	@clang-tidy --quiet $(LIB_SRC) $(TOOL_SRC) -- -std=c11 $(CPPFLAGS)
+
+INSTALL := install -D
+install: all ## install into PREFIX (/usr/local) under DESTDIR: command, libraries, header, pkg-config file, man page, completions
+	$(INSTALL) -m 755 build/quern $(DESTDIR)$(PREFIX)/bin/quern
+	$(INSTALL) -m 644 build/libquern.a $(DESTDIR)$(PREFIX)/lib/libquern.a
+	$(INSTALL) -m 644 build/libquern_run.a $(DESTDIR)$(PREFIX)/lib/libquern_run.a
+	$(INSTALL) -m 755 build/libquern.so $(DESTDIR)$(PREFIX)/lib/libquern.so.0
+	ln -sf libquern.so.0 $(DESTDIR)$(PREFIX)/lib/libquern.so
+	$(INSTALL) -m 644 libconvert/quern.h $(DESTDIR)$(PREFIX)/include/quern.h
+	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' quern.pc.in >build/quern.pc
+	$(INSTALL) -m 644 build/quern.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/quern.pc
+	build/quern --man >build/quern.1
+	$(INSTALL) -m 644 build/quern.1 $(DESTDIR)$(PREFIX)/share/man/man1/quern.1
+	build/quern --completion bash >build/quern.bash
+	$(INSTALL) -m 644 build/quern.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/quern
+	build/quern --completion zsh >build/_quern
+	$(INSTALL) -m 644 build/_quern $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_quern
+	build/quern --completion fish >build/quern.fish
+	$(INSTALL) -m 644 build/quern.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/quern.fish
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/quern lib/libquern.a lib/libquern_run.a lib/libquern.so lib/libquern.so.0 \
+	    include/quern.h lib/pkgconfig/quern.pc share/man/man1/quern.1 share/bash-completion/completions/quern \
+	    share/zsh/site-functions/_quern share/fish/vendor_completions.d/quern.fish)
+
 clean: ## remove build/
 	rm -rf build
