@@ -10,8 +10,8 @@
     QN_BINARY_SPAN(fmod_##S, T, T, T, (T)fmod((double)a, (double)b))    \
     QN_BINARY_SPAN(mod_##S, T, T, T, (T)floor_mod((double)a, (double)b))
 #define SIGNED(S, T, W)                                                         \
-    QN_BINARY_SPAN(div_##S, T, T, T, b == -1 ? (T)(0 - (W)a) : (T)(a / b))      \
-    QN_BINARY_SPAN(fmod_##S, T, T, T, b == -1 ? 0 : (T)(a % b))                 \
+    QN_BINARY_SPAN(div_##S, T, T, T, (T)(b == -1 ? (T)(0 - (W)a) : a / b))       \
+    QN_BINARY_SPAN(fmod_##S, T, T, T, (T)(b == -1 ? 0 : a % b))                 \
     static inline T floor_mod_##S(T a, T b) {                                   \
         if (b == -1)                                                            \
             return 0;                                                           \
