@@ -81,7 +81,7 @@ typedef struct reduction {
     REDUCTION(min_##S, T, T, (T)INFINITY, v < a || v != v ? v : a, b < a || b != b ? b : a, a)
 #define INTEGERS(S, T, WIDE, LOW, HIGH)                                                                         \
     REDUCTION(sum_##S, T, uint64_t, 0, a + (uint64_t)v, a + b, (T)a)                                            \
-    REDUCTION(mean_##S, T, uint64_t, 0, a + (uint64_t)v, a + b, count ? (T)((WIDE)a / (WIDE)count) : 0)         \
+    REDUCTION(mean_##S, T, uint64_t, 0, a + (uint64_t)v, a + b, (T)(count ? (WIDE)a / (WIDE)count : 0))         \
     REDUCTION(prod_##S, T, uint64_t, 1, a * (uint64_t)v, a * b, (T)a)                                           \
     REDUCTION(sum_square_##S, T, uint64_t, 0, a + (uint64_t)v * (uint64_t)v, a + b, (T)a)                       \
     REDUCTION(l2_##S, T, double, 0, a + (double)v * (double)v, a + b,                                           \
