@@ -1,5 +1,5 @@
 /* merge_common_subexpressions: compute equal nodes once; small equal constants, and constant expressions of the same
- * constants, are one value.
+ * constants, are one value; so is shape arithmetic that comes to the same expressions.
  *
  * Before:
  *     input %x: float32[2,3]
@@ -15,6 +15,36 @@
  *     %a = Mul(%x, %k)
  *     %c = LeakyRelu(%a) {alpha=0.25}
  *     %y = Add(%c, %c)
+ *
+ * Before:
+ *     input %a: float32[batch,seq,8]
+ *     input %b: float32[seq,4]
+ *     const %at: int64[1] = {1}
+ *     const %first: int64[1] = {0}
+ *     %s = Shape(%a)
+ *     %m = Gather(%s, %at) {axis=0}
+ *     %t = Shape(%b)
+ *     %n = Gather(%t, %first) {axis=0}
+ *     %y = Concat(%m, %n) {axis=0}
+ *     output %y
+ * After:
+ *     %s = Shape(%a)
+ *     %m = Gather(%s, %at) {axis=0}
+ *     %y = Concat(%m, %m) {axis=0}
+ *
+ * Before:
+ *     input %x: float32[2,3]
+ *     const %k: float32[3] = {1, 2, 3}
+ *     const %l: float32[3] = {1, 2, 3}
+ *     %a = Neg(%k)
+ *     %b = Neg(%l)
+ *     %c = Mul(%x, %a)
+ *     %y = Mul(%c, %b)
+ *     output %y
+ * After:
+ *     %a = Neg(%k)
+ *     %c = Mul(%x, %a)
+ *     %y = Mul(%c, %a)
  * Unchanged (an attribute differs):
  *     %c = LeakyRelu(%x) {alpha=0.25}
  *     %d = LeakyRelu(%x) {alpha=0.5}
@@ -132,7 +162,7 @@ static uint64_t hash_node(const qn_node *node) {
 typedef struct seen {
     uint64_t hash;
     qn_node *node;   /* or */
-    qn_value *value; /* a constant */
+    qn_value *value; /* a constant, or sizes */
     struct seen *next;
 } seen;
 
@@ -156,7 +186,7 @@ static qn_status merge_constant(qn_pass_run *run, seen_table *t, qn_node *node, 
     for (const seen *s = t->slots[hash & (t->n_slots - 1)]; s; s = s->next) {
         if (s->value == v)
             return QN_OK;
-        if (s->hash != hash || !s->value || !same_constant(s->value->constant, v->constant))
+        if (s->hash != hash || !s->value || !s->value->constant || !same_constant(s->value->constant, v->constant))
             continue;
         if (!qn_rewrite(run, "an equal constant", node))
             return QN_OK;
@@ -183,9 +213,44 @@ static qn_status merge_node(qn_pass_run *run, seen_table *t, qn_node *node) {
         for (int32_t i = 0; i < node->n_out; i++)
             if (node->out[i])
                 QN_TRY(qn_value_replace(run->ctx, node->out[i], s->node->out[i]));
-        return qn_rewrite_drop(run, node);
+        qn_node_remove(node);
+        return QN_OK;
     }
     return remember(run, t, hash, node, NULL);
+}
+
+/* ---- shape arithmetic ---------------------------------------------------------------------------- */
+
+/* Content known to the last element, as expressions: equal ones are equal handles. */
+static bool has_known_content(const qn_value *v) {
+    if (!v || v->constant || !v->content || !qn_type_is_static(&v->type) || !qn_dtype_is_int(v->type.dtype))
+        return false;
+    for (int64_t i = 0; i < v->n_content; i++)
+        if (v->content[i] == QN_DIM_UNKNOWN)
+            return false;
+    return true;
+}
+
+static bool same_content(const qn_value *a, const qn_value *b) {
+    return has_known_content(a) && qn_type_equal(&a->type, &b->type) && a->n_content == b->n_content &&
+           memcmp(a->content, b->content, sizeof(qn_dim) * (size_t)a->n_content) == 0;
+}
+
+static qn_status merge_content(qn_pass_run *run, seen_table *t, qn_node *node) {
+    qn_value *v = node->out[0];
+    uint64_t hash = mix(11, (uint64_t)v->n_content);
+    for (int64_t i = 0; i < v->n_content; i++)
+        hash = mix(hash, (uint64_t)v->content[i]);
+    for (const seen *s = t->slots[hash & (t->n_slots - 1)]; s; s = s->next) {
+        if (s->hash != hash || !s->value || s->value->constant || !same_content(s->value, v))
+            continue;
+        if (!qn_rewrite(run, "the same sizes", node))
+            return QN_OK;
+        QN_TRY(qn_value_replace(run->ctx, v, s->value));
+        qn_node_remove(node);
+        return QN_OK;
+    }
+    return remember(run, t, hash, NULL, v);
 }
 
 qn_status qn_pass_merge_common_subexpressions(qn_pass_run *run) {
@@ -198,8 +263,18 @@ qn_status qn_pass_merge_common_subexpressions(qn_pass_run *run) {
         for (int32_t i = 0; i < node->n_in; i++)
             if (node->in[i] && node->in[i]->constant)
                 QN_TRY(merge_constant(run, &t, node, i));
-        if (!has_graph(node) && !qn_rewrite_is_dead(node))
+        if (has_graph(node) || qn_rewrite_is_dead(node))
+            continue;
+        if (node->n_out == 1 && has_known_content(node->out[0]))
+            QN_TRY(merge_content(run, &t, node));
+        else
             QN_TRY(merge_node(run, &t, node));
+    }
+    /* what fed a removed node goes only now, as the table held it */
+    for (qn_node *node = run->graph->last, *prev; node && run->rewrites > 0; node = prev) {
+        prev = node->prev;
+        if (qn_rewrite_is_dead(node))
+            qn_node_remove(node);
     }
     return QN_OK;
 }
