@@ -1,0 +1,260 @@
+/* How constants are filled: narrowed, clamped, quantised, always in the bytes that their expression defines. */
+#include "tests/test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/half.h"
+#include "ir/text.h"
+#include "kernels/eval.h"
+#include "quant/quant.h"
+
+typedef struct sink {
+    uint8_t data[1 << 21];
+    size_t n[QN_MAX_PARTS], total;
+    int part;
+} sink;
+
+static qn_status write_part(void *arg, int part, const void *data, size_t n) {
+    sink *s = arg;
+    assert_true(part >= s->part && part < QN_MAX_PARTS && n <= sizeof s->data - s->total);
+    s->part = part;
+    memcpy(s->data + s->total, data, n);
+    s->n[part] += n;
+    s->total += n;
+    return QN_OK;
+}
+
+typedef struct fixture {
+    qn_context *ctx;
+    qn_graph *graph;
+    qn_arena *arena;
+    sink *out;
+    char log[400];
+    int n_logs;
+} fixture;
+
+static void keep_line(void *user, qn_log_level level, const char *line) {
+    fixture *f = user;
+    if (level == QN_LOG_WARN)
+        f->n_logs++;
+    snprintf(f->log, sizeof f->log, "%s", line);
+}
+
+static void setup(fixture *f, const char *text) {
+    qn_context_options options = {.threads = 1, .user = f, .log = keep_line};
+    memset(f, 0, sizeof *f);
+    assert_int_equal(qn_context_create(&options, &f->ctx), QN_OK);
+    f->arena = qn_arena_create();
+    f->out = calloc(1, sizeof *f->out);
+    ASSERT_OK(f->ctx, qn_graph_parse(f->ctx, text, &f->graph));
+}
+
+static void teardown(fixture *f) {
+    free(f->out);
+    qn_graph_destroy(f->graph);
+    qn_arena_destroy(f->arena);
+    qn_context_destroy(f->ctx);
+}
+
+/* A constant expression: op of the constants named, with the attributes that `node` has. */
+static qn_const *expression(fixture *f, qn_op op, const char *const *names, int n, qn_dtype dtype, const int64_t *dims,
+                            int32_t rank, qn_node **node) {
+    qn_value *in[4];
+    qn_const *c = qn_arena_alloc(f->graph->arena, sizeof *c);
+    for (int i = 0; i < n; i++)
+        in[i] = qn_graph_find(f->graph, names[i]);
+    ASSERT_OK(f->ctx, qn_node_create(f->ctx, f->graph, NULL, op, "expr", in, n, 1, node));
+    qn_node_detach(*node);
+    *c = (qn_const){.dtype = dtype, .rank = rank, .axis = -1, .expr = *node, .name = "the weight"};
+    memcpy(c->dims, dims, (size_t)rank * sizeof *dims);
+    return c;
+}
+
+static qn_status fill(fixture *f, const qn_const *c) {
+    memset(f->out, 0, sizeof *f->out);
+    qn_arena_reset(f->arena);
+    return qn_fill_const(NULL, f->ctx, f->arena, c, write_part, f->out);
+}
+
+static const char g_plain[] = "input %x: float32[1]\nconst %w: float32[600,700] = random(4)\n"
+                              "const %v: float32[600,700] = random(5)\n"
+                              "const %m: float32[6] = {1, -100000, 65504, 65519, 3e38, -2}\n%y = Relu(%x)\noutput %y\n";
+
+QN_TEST(quant_fill_plain) {
+    fixture f;
+    setup(&f, g_plain);
+    const qn_const *w = qn_graph_find(f.graph, "w")->constant;
+    ASSERT_OK(f.ctx, fill(&f, w));
+    assert_int_equal(f.out->total, 600 * 700 * 4);
+    assert_memory_equal(f.out->data, w->part[0].data, f.out->total);
+    qn_const gone = *w;
+    gone.name = "gone";
+    gone.part[0].data = NULL;
+    ASSERT_FAILS(f.ctx, QN_USAGE, "constant 'gone' has no bytes", fill(&f, &gone));
+    teardown(&f);
+}
+
+/* 420,000 elements: more than a piece. */
+QN_TEST(quant_fill_narrow) {
+    fixture f;
+    setup(&f, g_plain);
+    const int64_t dims[2] = {600, 700};
+    const qn_const *w = qn_graph_find(f.graph, "w")->constant;
+    const float *x = w->part[0].data;
+    qn_dtype to[2] = {QN_F16, QN_BF16};
+    for (int k = 0; k < 2; k++)
+        for (int clamp = 0; clamp < 2; clamp++) {
+            qn_node *cast;
+            qn_const *c = expression(&f, QN_OP_Cast, (const char *[]){"w"}, 1, to[k], dims, 2, &cast);
+            ASSERT_OK(f.ctx, qn_node_set_int(f.ctx, cast, "to", to[k]));
+            ASSERT_OK(f.ctx, qn_node_set_int(f.ctx, cast, "clamp", clamp));
+            ASSERT_OK(f.ctx, fill(&f, c));
+            assert_int_equal(f.out->total, 600 * 700 * 2);
+            const uint16_t *h = (const uint16_t *)(const void *)f.out->data;
+            for (int64_t i = 0; i < 600 * 700; i++)
+                assert_int_equal(h[i], k ? qn_f32_to_bf16(x[i]) : qn_f32_to_f16(x[i]));
+        }
+    assert_int_equal(f.n_logs, 0);
+    teardown(&f);
+}
+
+QN_TEST(quant_fill_clamps_and_says_so) {
+    fixture f;
+    setup(&f, g_plain);
+    const int64_t dims[1] = {6};
+    qn_node *cast;
+    qn_const *c = expression(&f, QN_OP_Cast, (const char *[]){"m"}, 1, QN_F16, dims, 1, &cast);
+    float *m = (float *)(uintptr_t)qn_graph_find(f.graph, "m")->constant->part[0].data;
+    ASSERT_OK(f.ctx, qn_node_set_int(f.ctx, cast, "to", QN_F16));
+    ASSERT_OK(f.ctx, qn_node_set_int(f.ctx, cast, "clamp", 1));
+    const uint16_t want[6] = {0x3c00, 0xfbff, 0x7bff, 0x7bff, 0x7bff, 0xc000};
+    ASSERT_OK(f.ctx, fill(&f, c));
+    assert_memory_equal(f.out->data, want, sizeof want);
+    assert_int_equal(f.n_logs, 1);
+    assert_non_null(strstr(f.log, "constant 'the weight': 3 of 6 elements clamped to the range of float16"));
+    /* infinities and NaN are what they say */
+    m[0] = INFINITY, m[1] = -INFINITY, m[2] = NAN;
+    ASSERT_OK(f.ctx, fill(&f, c));
+    const uint16_t *h = (const uint16_t *)(const void *)f.out->data;
+    assert_int_equal(h[0], 0x7c00);
+    assert_int_equal(h[1], 0xfc00);
+    assert_true(isnan(qn_f16_to_f32(h[2])));
+    assert_int_equal(h[4], 0x7bff);
+    /* the largest float is no bfloat16 */
+    qn_node *wide;
+    qn_const *b = expression(&f, QN_OP_Cast, (const char *[]){"m"}, 1, QN_BF16, dims, 1, &wide);
+    ASSERT_OK(f.ctx, qn_node_set_int(f.ctx, wide, "to", QN_BF16));
+    ASSERT_OK(f.ctx, qn_node_set_int(f.ctx, wide, "clamp", 1));
+    m[4] = -3.4028235e38f;
+    ASSERT_OK(f.ctx, fill(&f, b));
+    assert_int_equal(h[4], 0xff7f);
+    assert_int_equal(h[1], 0xff80);
+    /* the same numbers as evaluation gives */
+    qn_tensor t;
+    ASSERT_OK(f.ctx, qn_const_eval(f.ctx, f.arena, b, &t));
+    assert_memory_equal(t.data, f.out->data, f.out->total);
+    ASSERT_OK(f.ctx, fill(&f, c));
+    ASSERT_OK(f.ctx, qn_const_eval(f.ctx, f.arena, c, &t));
+    assert_memory_equal(t.data, f.out->data, f.out->total);
+    teardown(&f);
+}
+
+static void as_int8(qn_const *c, int32_t axis) {
+    c->encoding = QN_ENC_AFFINE;
+    c->code_dtype = QN_I8;
+    c->scale_dtype = QN_F32;
+    c->symmetric = true;
+    c->axis = axis;
+}
+
+/* Codes and scales of dense values, by quant_int8's own test right. */
+static void check_codes(fixture *f, const qn_const *c, const float *x) {
+    qn_groups g = qn_const_groups(c);
+    int64_t n = qn_const_numel(c), bad;
+    int8_t *codes = malloc((size_t)n);
+    float *scales = malloc((size_t)g.n_groups * sizeof *scales);
+    assert_true(qn_int8_quantise(g, x, n, codes, scales, &bad));
+    assert_int_equal(f->out->n[QN_PART_CODES], n);
+    assert_int_equal(f->out->n[QN_PART_SCALES], (size_t)g.n_groups * sizeof *scales);
+    assert_memory_equal(f->out->data, codes, (size_t)n);
+    assert_memory_equal(f->out->data + n, scales, (size_t)g.n_groups * sizeof *scales);
+    free(codes);
+    free(scales);
+}
+
+QN_TEST(quant_fill_int8) {
+    fixture f;
+    setup(&f, g_plain);
+    const int64_t dims[2] = {600, 700}, turned[2] = {700, 600};
+    qn_tensor t;
+    qn_node *node;
+    for (int32_t axis = -1; axis < 2; axis++) {
+        /* as it is; after a transpose; of what a cast to float16 leaves */
+        qn_const *c = expression(&f, QN_OP_Identity, (const char *[]){"w"}, 1, QN_F32, dims, 2, &node);
+        as_int8(c, axis);
+        ASSERT_OK(f.ctx, fill(&f, c));
+        check_codes(&f, c, qn_graph_find(f.graph, "w")->constant->part[0].data);
+
+        c = expression(&f, QN_OP_Transpose, (const char *[]){"w"}, 1, QN_F32, turned, 2, &node);
+        ASSERT_OK(f.ctx, qn_node_set_ints(f.ctx, node, "perm", (const int64_t[]){1, 0}, 2));
+        as_int8(c, axis);
+        ASSERT_OK(f.ctx, fill(&f, c));
+        ASSERT_OK(f.ctx, qn_const_eval(f.ctx, f.arena, c, &t));
+        check_codes(&f, c, t.data);
+
+        c = expression(&f, QN_OP_Cast, (const char *[]){"w"}, 1, QN_F16, dims, 2, &node);
+        ASSERT_OK(f.ctx, qn_node_set_int(f.ctx, node, "to", QN_F16));
+        ASSERT_OK(f.ctx, qn_node_set_int(f.ctx, node, "clamp", 1));
+        as_int8(c, axis);
+        ASSERT_OK(f.ctx, fill(&f, c));
+        float *wide = malloc(600 * 700 * sizeof *wide);
+        ASSERT_OK(f.ctx, qn_const_eval(f.ctx, f.arena, c, &t));
+        qn_f16_to_f32_n(t.data, wide, 600 * 700);
+        check_codes(&f, c, wide);
+        free(wide);
+    }
+    /* a sum, which is evaluated whole */
+    qn_const *c = expression(&f, QN_OP_Add, (const char *[]){"w", "v"}, 2, QN_F32, dims, 2, &node);
+    as_int8(c, 1);
+    ASSERT_OK(f.ctx, fill(&f, c));
+    ASSERT_OK(f.ctx, qn_const_eval(f.ctx, f.arena, c, &t));
+    check_codes(&f, c, t.data);
+    teardown(&f);
+}
+
+QN_TEST(quant_fill_int8_not_finite) {
+    fixture f;
+    setup(&f, g_plain);
+    const int64_t dims[2] = {600, 700};
+    qn_node *node;
+    qn_const *c = expression(&f, QN_OP_Identity, (const char *[]){"w"}, 1, QN_F32, dims, 2, &node);
+    float *w = (float *)(uintptr_t)qn_graph_find(f.graph, "w")->constant->part[0].data;
+    as_int8(c, 1);
+    w[300000] = NAN;
+    ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "tensor 'the weight': element 300000 is not finite", fill(&f, c));
+    qn_clear(f.ctx);
+    w[5] = -INFINITY;
+    ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "tensor 'the weight': element 5 is not finite", fill(&f, c));
+    qn_clear(f.ctx);
+    c->symmetric = false;
+    ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "only reads", fill(&f, c));
+    teardown(&f);
+}
+
+QN_TEST(quant_fill_nothing) {
+    fixture f;
+    setup(&f, "input %x: float32[1]\nconst %w: float32[0,7] = {}\n%y = Relu(%x)\noutput %y\n");
+    const int64_t dims[2] = {0, 7};
+    qn_node *node;
+    ASSERT_OK(f.ctx, fill(&f, qn_graph_find(f.graph, "w")->constant));
+    assert_int_equal(f.out->total, 0);
+    qn_const *c = expression(&f, QN_OP_Identity, (const char *[]){"w"}, 1, QN_F32, dims, 2, &node);
+    ASSERT_OK(f.ctx, fill(&f, c));
+    assert_int_equal(f.out->total, 0);
+    as_int8(c, 1);
+    ASSERT_OK(f.ctx, fill(&f, c));
+    assert_int_equal(f.out->n[QN_PART_SCALES], 7 * sizeof(float));
+    teardown(&f);
+}
