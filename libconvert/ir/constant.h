@@ -11,6 +11,9 @@
  *   PALETTE  value = lut[index]: part[LUT], 2^bits elements of the constant's dtype for the tensor (axis < 0) or for
  *            each index of `axis`; part[INDICES], `bits` an element (1..8), C order, packed from the low bit up
  *
+ * The bytes of a part may lie at any address, also one that is no multiple of the element's size (weights borrowed from
+ * an ONNX file usually do): read them with memcpy, or through qn_const_eval and the session, which realign.
+ *
  * A constant whose `expr` is set has no bytes yet: its dense value is that detached node applied to constant
  * inputs (a *constant expression*: transpose of a weight, cast, concatenation ...), encoded as `enc` says when
  * it is filled. Sizes are known before the bytes are: qn_const_part_bytes.

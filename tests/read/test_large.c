@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "read/onnx.h"
+#include "run/session.h"
 #include "tests/read/onnx_build.h"
 #include "tests/test.h"
 
@@ -91,5 +92,50 @@ QN_TEST(read_large_model) {
     assert_true(ms < 1000);
     qn_graph_destroy(graph);
     remove(path);
+    qn_context_destroy(ctx);
+}
+
+/* Weights that are borrowed at addresses of every alignment give the same numbers. */
+QN_TEST(read_large_unaligned_weights) {
+    enum { N = 600 };
+    qn_context *ctx = qn_test_context();
+    float *w = calloc(N * N, sizeof *w), first[N];
+    assert_non_null(w);
+    for (size_t i = 0; i < N * N; i++)
+        w[i] = (float)((i * 37) % 101) / 64 - 0.75f;
+    float x[N];
+    for (size_t i = 0; i < N; i++)
+        x[i] = (float)(i % 7) - 3;
+    bool unaligned = false;
+    for (int pad = 0; pad < 4; pad++) {
+        char name[8] = "w", inputs[16];
+        memset(name + 1, 'w', (size_t)pad);
+        snprintf(inputs, sizeof inputs, "x,%s", name);
+        qn_buf graph = QN_BUF_INIT;
+        pb_message(&graph, OB_INPUT, ob_value("x", QN_F32, "1,600"));
+        qn_buf tensor = ob_tensor_head(name, QN_F32, (const int64_t[]){N, N, -1});
+        pb_bytes(&tensor, 9, w, N * N * sizeof *w);
+        pb_message(&graph, OB_INITIALIZER, tensor);
+        pb_message(&graph, OB_NODE, ob_node("MatMul", inputs, "y"));
+        pb_message(&graph, OB_OUTPUT, ob_value("y", QN_F32, NULL));
+        qn_buf model = ob_model(13, graph);
+        qn_graph *g = NULL;
+        qn_session *session = NULL;
+        ASSERT_OK(ctx, qn_onnx_read_bytes(ctx, "m.onnx", NULL, model.data, model.n, &g));
+        const uint8_t *at = g->first->in[1]->constant->part[0].data;
+        assert_true(at >= (const uint8_t *)model.data && at < (const uint8_t *)model.data + model.n);
+        unaligned = unaligned || (uintptr_t)at % 4 != 0;
+        qn_tensor in = {QN_F32, 2, {1, N}, x, sizeof x}, out;
+        ASSERT_OK(ctx, qn_session_create(ctx, g, NULL, &session));
+        ASSERT_OK(ctx, qn_session_run(session, &in, 1, &out, 1));
+        if (pad == 0)
+            memcpy(first, out.data, sizeof first);
+        assert_memory_equal(out.data, first, sizeof first);
+        qn_session_destroy(session);
+        qn_graph_destroy(g);
+        qn_buf_free(&model);
+    }
+    assert_true(unaligned);
+    free(w);
     qn_context_destroy(ctx);
 }
