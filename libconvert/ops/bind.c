@@ -127,7 +127,10 @@ static qn_status substitute_value(binding *b, qn_value *value) {
         return QN_OK;
     for (int32_t k = 0; k < value->type.rank; k++)
         value->type.dims[k] = qn_dim_substitute(b->graph->symbols, value->type.dims[k], b->values);
-    if (!value->content || value->constant)
+    bool changed = false;
+    for (int64_t i = 0; value->content && !value->constant && i < value->n_content && !changed; i++)
+        changed = qn_dim_substitute(b->graph->symbols, value->content[i], b->values) != value->content[i];
+    if (!changed)
         return QN_OK;
     qn_dim *elems;
     QN_NEW_ARRAY(b->ctx, b->graph->arena, elems, value->n_content);

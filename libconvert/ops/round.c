@@ -10,7 +10,7 @@
 typedef enum rounding { ROUND_DOWN, ROUND_UP, ROUND_NEAREST, ROUND_TO_ZERO } rounding;
 
 /* What is known of a value without running anything: its content, or the numbers of a small constant. */
-static qn_dim scalar_of(const qn_infer *inf, const qn_value *value) {
+static qn_dim scalar_of(const qn_value *value) {
     if (!value)
         return QN_DIM_UNKNOWN;
     if (value->content)
@@ -18,17 +18,19 @@ static qn_dim scalar_of(const qn_infer *inf, const qn_value *value) {
     if (!value->constant || !qn_const_is_ready(value->constant) || qn_const_numel(value->constant) != 1)
         return QN_DIM_UNKNOWN;
     double v = qn_const_f64(value->constant, 0);
-    (void)inf;
     return v >= -16777216.0 && v <= 16777216.0 && (double)(qn_dim)v == v ? (qn_dim)v : QN_DIM_UNKNOWN;
 }
 
-/* The content of a one-element quotient that is rounded. */
+/* The content of a one-element quotient that is rounded. What the graph knows is in the graph's own symbols: nothing is
+ * taken from it where a node is looked at with others, or with its numbers at hand. */
 static qn_dim rounded_quotient(const qn_infer *inf, rounding how) {
     const qn_value *x = inf->node->in[0];
     const qn_node *div = x ? x->producer : NULL;
+    if (inf->in_value[0].data || inf->symbols != inf->node->graph->symbols)
+        return QN_DIM_UNKNOWN;
     if (!div || div->op != QN_OP_Div || div->n_in != 2 || how == ROUND_NEAREST || !qn_dtype_is_float(inf->in[0].dtype))
         return QN_DIM_UNKNOWN;
-    qn_dim a = scalar_of(inf, div->in[0]), b = scalar_of(inf, div->in[1]);
+    qn_dim a = scalar_of(div->in[0]), b = scalar_of(div->in[1]);
     if (!qn_infer_at_least(inf, b, 1))
         return QN_DIM_UNKNOWN;
     if (how == ROUND_UP)

@@ -1,5 +1,8 @@
 #include "tests/ops/shape_case.h"
 
+#include "ir/text.h"
+#include "ops/infer.h"
+
 #define HW "input %x: float32[h,w]"
 
 QN_TEST(ops_round_cast_types) {
@@ -34,4 +37,28 @@ QN_TEST(ops_round_quotients) {
     SHAPE(before, HEIGHT "%q = Div(%f, %d)\n%y = Round(%q)", "float32[]");
     SHAPE(before, HEIGHT "%q = Div(%f, %z)\n%y = Floor(%q)", "float32[]");
     SHAPE(before, HEIGHT "%m = Mul(%f, %d)\n%q = Div(%m, %d)\n%y = Cast(%q) {to=7}", "int64[] = {h}");
+}
+
+/* A node with a table of symbols that is not its graph's (as constants are evaluated) sees nothing of what the graph
+ * knows in its own. */
+QN_TEST(ops_round_other_symbols) {
+    qn_context *ctx = qn_test_context();
+    qn_graph *graph;
+    ASSERT_OK(ctx, qn_graph_parse(ctx, HW "\nconst %k: int64[] = 0\nconst %d: float32[] = 14\n" HEIGHT
+                                  "%q = Div(%f, %d)\n%y = Floor(%q)\noutput %y", &graph));
+    ASSERT_OK(ctx, qn_infer_graph(ctx, graph));
+    assert_non_null(graph->last->out[0]->content);
+    qn_arena *arena = qn_arena_create();
+    qn_type in = {.dtype = QN_F32, .rank = 0}, out;
+    qn_content in_content = {NULL, 0}, out_content;
+    qn_tensor value = {.dtype = QN_NONE};
+    qn_infer inf = {.ctx = ctx, .symbols = qn_symbols_create(arena), .node = graph->last, .arena = arena, .n_in = 1,
+                    .n_out = 1, .in = &in, .in_content = &in_content, .in_value = &value, .out = &out,
+                    .out_content = &out_content};
+    ASSERT_OK(ctx, qn_infer_node(&inf));
+    assert_int_equal(out.rank, 0);
+    assert_null(out_content.elems);
+    qn_arena_destroy(arena);
+    qn_graph_destroy(graph);
+    qn_context_destroy(ctx);
 }
