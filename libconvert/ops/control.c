@@ -15,6 +15,9 @@ qn_status qn_shape_If(qn_infer *inf) {
     QN_TRY(qn_infer_dtype(inf, 0, QN_SET_BOOL));
     QN_TRY(branch(inf, "then_branch", &then_branch));
     QN_TRY(branch(inf, "else_branch", &else_branch));
+    for (int32_t k = 0; k < inf->in[0].rank; k++)
+        if (qn_dim_is_const(inf->in[0].dims[k]) && inf->in[0].dims[k] != 1)
+            return qn_infer_fail(inf, "has a condition with dimension %d of %lld", k, (long long)inf->in[0].dims[k]);
     const qn_dim condition = qn_infer_scalar(inf, 0);
     if (inf->symbols != inf->node->graph->symbols) /* the branches' types are in the graph's own */
         return QN_OK;

@@ -13,6 +13,8 @@ qn_status qn_shape_Pad(qn_infer *inf) {
     QN_TRY(qn_infer_rank(inf, 1, 1, 1));
     QN_TRY(qn_infer_same_dtype(inf, 0, 2));
     QN_TRY(qn_infer_rank(inf, 2, 0, 1));
+    if (qn_infer_in(inf, 2)->rank == 1)
+        QN_TRY(qn_infer_vector(inf, 2, 1));
     QN_TRY(qn_infer_set(inf, 0, x->dtype, x->rank));
     if (x->rank < 0)
         return QN_OK;

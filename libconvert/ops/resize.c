@@ -50,11 +50,14 @@ static qn_status read_axes(const qn_infer *inf, int32_t rank, int32_t *axes, int
     return QN_OK;
 }
 
+static bool crops(const qn_infer *inf) {
+    return strcmp(qn_node_string(inf->node, "coordinate_transformation_mode", "half_pixel"), "tf_crop_and_resize") == 0;
+}
+
 static qn_status by_scales(qn_infer *inf, const int32_t *axes, int32_t n) {
     const float *scale, *roi = NULL;
     int64_t count, n_roi = 0;
-    const bool crop = strcmp(qn_node_string(inf->node, "coordinate_transformation_mode", "half_pixel"),
-                             "tf_crop_and_resize") == 0;
+    const bool crop = crops(inf);
     bool known = qn_infer_floats(inf, 2, &scale, &count);
     qn_content whole = {NULL, 0};
     if (!known) {
@@ -146,6 +149,11 @@ qn_status qn_shape_Resize(qn_infer *inf) {
     int32_t axes[QN_MAX_RANK], n;
     QN_TRY(read_axes(inf, x->rank, axes, &n));
     const bool scales = given(inf, 2), sizes = given(inf, 3);
+    if (crops(inf)) {
+        if (!qn_infer_has(inf, 1))
+            return qn_infer_fail(inf, "crops without a roi");
+        QN_TRY(qn_infer_vector(inf, 1, 2 * n));
+    }
     if (n == 0)
         return QN_OK;
     if (scales == sizes)

@@ -35,6 +35,7 @@ QN_TEST(ops_infer_graph_if_merges) {
     SHAPE(C, BRANCHES("%t = Relu(%x)", "%e = ReduceSum(%x) {keepdims=0}"), "float32[...]");
     SHAPE(C, BRANCHES("%t = Shape(%x)", "%e = Shape(%z)"), "int64[2] = {?, 3}");
     MALFORMED(C, BRANCHES("%t = Relu(%x)", "%e = Shape(%x)"), "output 0 is float32 in one branch and int64 in the other");
+    MALFORMED("input %c: bool[2]\ninput %x: float32[b]", BRANCHES("%t = Relu(%x)", "%e = Neg(%x)"), "has a condition with dimension 0 of 2");
     MALFORMED(C "input %d: float32[]", "%y = If(%d) {then_branch={\noutput %x\n}, else_branch={\noutput %z\n}}", "must be bool");
     MALFORMED(C, "%y = If(%c) {then_branch={\noutput %x\n}}", "lacks the attribute else_branch");
     MALFORMED(C, "%y = If(%c) {then_branch={\noutput %x\noutput %z\n}, else_branch={\noutput %z\n}}", "then_branch has 2 outputs");

@@ -60,6 +60,7 @@ QN_TEST(ops_pad) {
     MALFORMED("input %x: float32[0]\nconst %k: int64[2] = {1, 1}", "%y = Pad(%x, %k) {mode=\"reflect\"}", "nothing to reflect");
     MALFORMED("input %x: float32[2]\nconst %k: int64[2] = {9223372036854775807, 1}", "%y = Pad(%x, %k)", "overflows");
     MALFORMED("input %x: float32[2]\nconst %k: int64[2] = {1, 1}\ninput %v: int64[]", "%y = Pad(%x, %k, %v)", "the same");
+    MALFORMED("input %x: float32[2]\nconst %k: int64[2] = {1, 1}\ninput %v: float32[0]", "%y = Pad(%x, %k, %v)", "0 elements, must have 1");
 }
 
 /* Pads as PyTorch writes them: reversed pairs, turned round by Reshape, Slice and Transpose. */

@@ -14,6 +14,10 @@ QN_TEST(ops_resize_scales) {
     SHAPE(X "input %k: float32[4]", "%y = Resize(%x, _, %k)", "float32[y_0,y_1,y_2,y_3]");
     SHAPE(N "const %k: float32[4] = {1, 1, 1, 1}\nconst %r: float32[8] = {0, 0, 0, 0, 1, 1, 0.8, 1}",
           "%y = Resize(%x, %r, %k) {coordinate_transformation_mode=\"tf_crop_and_resize\"}", "float32[1,1,4,7]");
+    MALFORMED(N "const %k: float32[4] = {1, 1, 1, 1}",
+              "%y = Resize(%x, _, %k) {coordinate_transformation_mode=\"tf_crop_and_resize\"}", "crops without a roi");
+    MALFORMED(N "input %r: float32[7]\nconst %k: int64[4] = {1, 1, 5, 7}",
+              "%y = Resize(%x, %r, _, %k) {coordinate_transformation_mode=\"tf_crop_and_resize\"}", "input 1 has 7 elements, must have 8");
     MALFORMED(X "const %k: float32[3] = {1, 2, 2}", "%y = Resize(%x, _, %k)", "3 scales for 4 axes");
     MALFORMED(N "const %k: float32[4] = {1, 1, 0, 1}", "%y = Resize(%x, _, %k)", "by a factor of 0");
     MALFORMED(N "const %k: float32[4] = {1, 1, -1, 1}", "%y = Resize(%x, _, %k)", "by a factor of -1");
