@@ -223,6 +223,14 @@ static const named *find_sorted(const named *list, int n, const char *name) {
     return n ? bsearch(&key, list, (size_t)n, sizeof *list, by_name) : NULL;
 }
 
+/* Views of one value come under one source name. */
+static bool has_row(const compare_row *rows, int n, const char *name) {
+    for (int i = n - 1; i >= 0; i--)
+        if (strcmp(rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static qn_status compare_layers(qn_context *ctx, const compare_run *reference, const compare_run *variant,
                                 compare_variant *out) {
     const compare_bounds none = {NAN, NAN, NAN, NAN, NAN, NAN};
@@ -238,7 +246,8 @@ static qn_status compare_layers(qn_context *ctx, const compare_run *reference, c
     for (int i = 0; i < variant->n_layers; i++) {
         const named *r = find_sorted(sorted, reference->n_layers, variant->layers[i].name);
         /* A view of the same value may come under another shape; only what can be compared is. */
-        if (r && compare_one(ctx, &none, NULL, r, &variant->layers[i], &out->layers[out->n_layers]) == QN_OK)
+        if (r && !has_row(out->layers, out->n_layers, r->name) &&
+            compare_one(ctx, &none, NULL, r, &variant->layers[i], &out->layers[out->n_layers]) == QN_OK)
             out->n_layers++;
     }
     free(sorted);

@@ -70,14 +70,32 @@ static qn_status parse_dims(qn_context *ctx, qn_arena *arena, const qn_graph *gr
     return QN_OK;
 }
 
-/* The smallest that is at least 1 (a list: its first). */
-static int64_t default_dim(const qn_dim_range *range) {
+/* The smallest number of the range that is at least `wanted`, its largest when there is none (a list: its first). */
+static int64_t default_dim(const qn_dim_range *range, int64_t wanted) {
     if (range->n_list)
         return range->list[0];
-    for (int64_t n = range->min < 1 ? 1 : range->min; n <= range->max && n - range->min < range->multiple + 1; n++)
+    const int64_t from = range->min < wanted ? wanted : range->min;
+    for (int64_t n = from; n <= range->max && n - from <= range->multiple; n++)
         if (qn_dim_range_has(range, n))
             return n;
     return range->max;
+}
+
+/* What a dimension is likely to be for: image sides (the last two of four) 224, tokens (the second of two integers) 16,
+ * anything else 1. */
+static int64_t wanted_dim(const qn_graph *graph, int32_t symbol) {
+    for (int32_t i = 0; i < graph->n_inputs; i++) {
+        const qn_type *type = &graph->inputs[i].value->type;
+        for (int32_t k = 0; k < type->rank; k++) {
+            if (qn_dim_symbol_index(graph->symbols, type->dims[k]) != symbol)
+                continue;
+            if (type->rank >= 4 && k >= type->rank - 2 && qn_dtype_is_float(type->dtype))
+                return 224;
+            if (type->rank == 2 && k == 1 && qn_dtype_is_int(type->dtype))
+                return 16;
+        }
+    }
+    return 1;
 }
 
 static qn_status make_input(qn_context *ctx, qn_model *model, const qn_port *port, const int64_t *bound,
@@ -104,7 +122,7 @@ qn_status qn_model_random_inputs(qn_context *ctx, qn_model *model, uint64_t seed
     int64_t *bound;
     QN_NEW_ARRAY(ctx, model->arena, bound, n + 1);
     for (int32_t s = 0; s < n; s++)
-        bound[s] = default_dim(qn_symbol_range(model->graph->symbols, s));
+        bound[s] = default_dim(qn_symbol_range(model->graph->symbols, s), wanted_dim(model->graph, s));
     QN_TRY(parse_dims(ctx, model->arena, model->graph, dims, n_dims, bound));
     for (int32_t i = 0; i < model->graph->n_inputs; i++) {
         uint64_t state = seed * 0x2545f4914f6cdd1du + (uint64_t)i;

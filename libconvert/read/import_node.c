@@ -64,7 +64,7 @@ static qn_status unknown_op(const qn_source_node *n) {
         return qn_up_fail(n, QN_UNSUPPORTED, "operator %s of domain '%s'", proto->op_type, proto->domain);
     if (!n->scope->opset)
         return qn_up_fail(n, QN_MALFORMED, "operator %s, but no opset of the default domain", proto->op_type);
-    return qn_up_fail(n, QN_UNSUPPORTED, "operator %s in opset %d", proto->op_type, n->scope->opset);
+    return qn_up_fail(n, QN_UNSUPPORTED, "operator %s (opset %d) is not supported", proto->op_type, n->scope->opset);
 }
 
 qn_status qn_import_node(qn_scope *scope, const QnOnnx__NodeProto *proto) {
