@@ -159,7 +159,7 @@ qn_status qn_import_attrs(qn_source_node *n) {
         const char *name = proto->attribute[i]->name;
         char wanted = find_kind(n->row->attrs, name);
         if (!wanted)
-            return qn_fail(n->im->ctx, QN_UNSUPPORTED, "%s: attribute '%s' in opset %d", n->label, name,
+            return qn_fail(n->im->ctx, QN_UNSUPPORTED, "%s: attribute '%s' (opset %d) is not supported", n->label, name,
                            n->scope->opset);
         for (int32_t k = 0; k < n->n_attrs; k++)
             if (strcmp(attrs[k].name, name) == 0)

@@ -186,10 +186,10 @@ static qn_buf node_of(const char *op, const char *domain, const char *inputs) {
 }
 
 QN_TEST(read_onnx_node_refusals) {
-    refuse(node_of("Frobnicate", "", "x"), QN_UNSUPPORTED, "Frobnicate 'n1': operator Frobnicate in opset 13");
+    refuse(node_of("Frobnicate", "", "x"), QN_UNSUPPORTED, "Frobnicate 'n1': operator Frobnicate (opset 13) is not supported");
     refuse(node_of("FusedMatMul", "com.microsoft", "x,w"), QN_UNSUPPORTED,
            "operator FusedMatMul of domain 'com.microsoft'");
-    refuse(node_of("Gelu", "ai.onnx", "x"), QN_UNSUPPORTED, "operator Gelu in opset 13");
+    refuse(node_of("Gelu", "ai.onnx", "x"), QN_UNSUPPORTED, "operator Gelu (opset 13)");
     refuse(node_of("", "", "x"), QN_MALFORMED, "a node without an operator");
     refuse(node_of("Relu", "", "x,w"), QN_MALFORMED, "Relu 'n1': 2 inputs in opset 13");
     refuse(node_of("Add", "", "x"), QN_MALFORMED, "Add 'n1': 1 inputs in opset 13");
@@ -200,7 +200,7 @@ QN_TEST(read_onnx_node_refusals) {
     refuse(ob_model_of_node(13, "x[3]", ob_node("Relu", "x", ""), "x"), QN_MALFORMED, "no outputs");
     qn_buf n = ob_node("Relu", "x", "y");
     ob_attr_int(&n, "consumed_inputs", 1);
-    refuse(ob_model_of_node(13, "x[3]", n, "y"), QN_UNSUPPORTED, "Relu 'y': attribute 'consumed_inputs' in opset 13");
+    refuse(ob_model_of_node(13, "x[3]", n, "y"), QN_UNSUPPORTED, "Relu 'y': attribute 'consumed_inputs' (opset 13) is not supported");
     n = ob_node("Conv", "x,w", "y");
     ob_attr_string(&n, "activation", "RELU");
     refuse(ob_model_of_node(13, "x[1,1,3,3],w[1,1,3,3]", n, "y"), QN_UNSUPPORTED, "attribute 'activation'");
