@@ -46,7 +46,7 @@ static void hide_later_keys(tile *t, int64_t n, int64_t distance) {
 /* s becomes exp(s - max'), and sum, o follow the new maximum. While every score of a query is -infinity its maximum
  * counts as 0: its probabilities are 0, and 0 / 0 makes the row NaN if that stays so, as softmax has it. */
 static void exponentials(const qn_attention *a, tile *t, int64_t n) {
-    vf shift[NV], keep[NV], sum[NV];
+    vf shift[NV], keep[NV], sum[NV]; /* sum: of this block alone, so that errors do not pile up */
     for (int v = 0; v < NV; v++) {
         vf max = t->max[v];
         for (int64_t r = 0; r < n; r++)
@@ -54,7 +54,7 @@ static void exponentials(const qn_attention *a, tile *t, int64_t n) {
         shift[v] = vf_select_lt(max, vf_set1(-3.4028234e38f), vf_set1(0.0f), max);
         keep[v] = vf_exp(vf_sub(t->max[v], shift[v]));
         t->max[v] = max;
-        sum[v] = vf_mul(t->sum[v], keep[v]);
+        sum[v] = vf_set1(0.0f);
     }
     for (int64_t r = 0; r < n; r++)
         for (int v = 0; v < NV; v++) {
@@ -64,7 +64,7 @@ static void exponentials(const qn_attention *a, tile *t, int64_t n) {
             vf_store(s, p);
         }
     for (int v = 0; v < NV; v++)
-        t->sum[v] = sum[v];
+        t->sum[v] = vf_fma(t->sum[v], keep[v], sum[v]);
     for (int64_t d = 0; d < a->v.D; d++)
         for (int v = 0; v < NV; v++) {
             float *o = t->o + d * NR + v * VF_LANES;

@@ -1,0 +1,83 @@
+#include "kernels/elementwise/elementwise.h"
+
+#include "base/context.h"
+#include "base/half.h"
+#include "kernels/gemm/gemm.h"
+
+#include <math.h>
+#include <string.h>
+
+static qn_span_fn pick(const qn_kernel_args *args, qn_span_fn scalar, qn_span_fn avx2, qn_span_fn avx512) {
+#if defined(__x86_64__)
+    unsigned isa = qn_context_isa(args->ctx);
+    return isa & QN_ISA_AVX512 ? avx512 : isa & QN_ISA_AVX2 ? avx2 : scalar;
+#else
+    (void)args, (void)avx2, (void)avx512;
+    return scalar;
+#endif
+}
+#if defined(__x86_64__)
+#define PICK(ARGS, NAME) pick(ARGS, NAME##_scalar, NAME##_avx2, NAME##_avx512)
+#else
+#define PICK(ARGS, NAME) pick(ARGS, NAME##_scalar, NULL, NULL)
+#endif
+
+/* ---- one operand ---------------------------------------------------------------------------------------- */
+
+bool qn_elementwise_accepts_unary(const qn_kernel_args *args) {
+    return qn_is_real(args->in[0].dtype) && qn_is_real(args->out[0].dtype);
+}
+
+/* One number of a float dtype. */
+static qn_status bound(const qn_kernel_args *args, int32_t i, float *out) {
+    if (!qn_has(args, i))
+        return QN_OK;
+    const qn_tensor *t = &args->in[i];
+    int64_t n = 1;
+    for (int32_t d = 0; d < t->rank; d++)
+        n *= t->dims[d];
+    if (!qn_is_real(t->dtype) || n != 1)
+        return qn_kernel_fail(args, QN_MALFORMED, "%s is not one number", i == 1 ? "min" : "max");
+    *out = t->dtype == QN_F16    ? qn_f16_to_f32(*(const uint16_t *)t->data)
+           : t->dtype == QN_BF16 ? qn_bf16_to_f32(*(const uint16_t *)t->data)
+                                 : *(const float *)t->data;
+    return QN_OK;
+}
+
+qn_status qn_elementwise_unary(const qn_kernel_args *args) {
+    const qn_node *node = args->node;
+    qn_elementwise e = {.op = node->op, .a = args->in[0].dtype, .y = args->out[0].dtype};
+    switch (node->op) {
+    case QN_OP_Clip:
+        e.alpha = -INFINITY;
+        e.beta = INFINITY;
+        QN_TRY(bound(args, 1, &e.alpha));
+        QN_TRY(bound(args, 2, &e.beta));
+        break;
+    case QN_OP_HardSigmoid:
+        e.alpha = qn_node_float(node, "alpha", 0.2f);
+        e.beta = qn_node_float(node, "beta", 0.5f);
+        break;
+    case QN_OP_LeakyRelu: e.alpha = qn_node_float(node, "alpha", 0.01f); break;
+    case QN_OP_Swish: e.alpha = qn_node_float(node, "alpha", 1.0f); break;
+    case QN_OP_Gelu: e.tanh_form = strcmp(qn_node_string(node, "approximate", "none"), "tanh") == 0; break;
+    default: break;
+    }
+    const qn_tensor *x[] = {&args->in[0]};
+    return qn_ref_broadcast(args, &args->out[0], x, 1, PICK(args, qn_unary_span), &e);
+}
+
+/* ---- two operands ------------------------------------------------------------------------------------------- */
+
+bool qn_elementwise_accepts_binary(const qn_kernel_args *args) {
+    qn_activation act;
+    return qn_is_real(args->in[0].dtype) && args->in[1].dtype == args->in[0].dtype && qn_is_real(args->out[0].dtype) &&
+           qn_activation_of(args->node, &act);
+}
+
+qn_status qn_elementwise_binary(const qn_kernel_args *args) {
+    qn_elementwise e = {.op = args->node->op, .a = args->in[0].dtype, .b = args->in[1].dtype, .y = args->out[0].dtype};
+    QN_TRY(qn_activation_read(args, &e.act));
+    const qn_tensor *x[] = {&args->in[0], &args->in[1]};
+    return qn_ref_broadcast(args, &args->out[0], x, 2, PICK(args, qn_binary_span), &e);
+}
