@@ -15,6 +15,23 @@
  *     %y = Conv(%x, %w', %b') {pads=[1,1,1,1]}
  * with k = scale / sqrt(var + epsilon), w' = w * k, b' = (b - mean) * k + shift
  *
+ * A bias between them goes along, and groups have columns of their own.
+ *
+ * Before:
+ *     input %x: float32[2,4,5,5]
+ *     const %w: float32[4,3,2,2] = random(1)
+ *     const %bias: float32[1,6,1,1] = random(2)
+ *     const %scale: float32[6] = positive(3)
+ *     const %shift: float32[6] = random(4)
+ *     const %mean: float32[6] = random(5)
+ *     const %var: float32[6] = positive(6)
+ *     %c = ConvTranspose(%x, %w) {strides=[2,2], group=2}
+ *     %d = Add(%c, %bias)
+ *     %y = BatchNormalization(%d, %scale, %shift, %mean, %var)
+ *     output %y
+ * After:
+ *     %y = ConvTranspose(%x, %w', %b') {strides=[2,2], group=2}
+ *
  * Before:
  *     input %x: float32[2,4,5,5]
  *     const %w: float32[4,6,2,2] = random(1)
@@ -57,43 +74,40 @@
 #include "passes/channels.h"
 #include "passes/match.h"
 
-#include <math.h>
+/* Nodes between a product and the norm that do as much to each channel: exporters put the bias there. */
+enum { MAX_BETWEEN = 4 };
 
-/* factor and shift of each channel; *ok false when a parameter is not a vector of n numbers or they are not finite */
-static qn_status affine_of(qn_pass_run *run, const qn_node *norm, int64_t n, double **factor, double **shift, bool *ok) {
-    const double *p[4];
-    const double epsilon = (double)qn_node_float(norm, "epsilon", 1e-5f);
-    *ok = false;
-    for (int32_t i = 0; i < 4; i++) {
-        int64_t count;
-        if (!norm->in[i + 1]->constant || qn_const_numel(norm->in[i + 1]->constant) != n)
-            return QN_OK;
-        QN_TRY(qn_fold_numbers(run, norm->in[i + 1], &p[i], &count));
+static qn_status visit(qn_pass_run *run, qn_node *norm) {
+    const qn_node *chain[MAX_BETWEEN + 1] = {norm};
+    const int64_t n = qn_match_dim(norm->in[0], 1);
+    const int32_t rank = qn_match_rank(norm->in[0]);
+    qn_channels channels;
+    double *factor, *shift;
+    bool finite = true;
+    int32_t length = 1, at;
+    if (!qn_channels_affine(norm, n, rank, &at))
+        return QN_OK;
+    qn_value *v = norm->in[0];
+    while (length <= MAX_BETWEEN && qn_match_private(v) && qn_channels_affine(v->producer, n, rank, &at)) {
+        chain[length++] = v->producer;
+        v = v->producer->in[at];
     }
-    QN_NEW_ARRAY(run->ctx, run->scratch, *factor, n);
-    QN_NEW_ARRAY(run->ctx, run->scratch, *shift, n);
-    for (int64_t i = 0; i < n; i++) {
-        (*factor)[i] = p[0][i] / sqrt(p[3][i] + epsilon);
-        (*shift)[i] = p[1][i] - p[2][i] * (*factor)[i];
-        if (!isfinite((*factor)[i]) || !isfinite((*shift)[i]))
-            return QN_OK;
-    }
-    *ok = true;
-    return QN_OK;
+    if (!qn_match_private(v) || !qn_channels_of(v->producer, &channels) || channels.n != n || channels.rank != rank)
+        return QN_OK;
+    QN_NEW_ARRAY(run->ctx, run->scratch, factor, n);
+    QN_NEW_ARRAY(run->ctx, run->scratch, shift, n);
+    for (int64_t i = 0; i < n; i++)
+        factor[i] = 1;
+    while (length > 0 && finite)
+        QN_TRY(qn_channels_compose(run, chain[--length], n, factor, shift, &finite));
+    return finite ? qn_channels_fold(run, &channels, norm, factor, shift, "folded into the product before it") : QN_OK;
 }
 
 qn_status qn_pass_fuse_conv_batchnorm(qn_pass_run *run) {
     for (qn_node *node = run->graph->first, *next; node; node = next) {
         next = node->next;
-        qn_channels channels;
-        double *factor, *shift;
-        bool ok;
-        if (node->op != QN_OP_BatchNormalization || qn_node_int(node, "training_mode", 0) != 0 ||
-            !qn_match_private(node->in[0]) || !qn_channels_of(node->in[0]->producer, &channels))
-            continue;
-        QN_TRY(affine_of(run, node, channels.n, &factor, &shift, &ok));
-        if (ok)
-            QN_TRY(qn_channels_fold(run, &channels, node, factor, shift, "folded into the product before it"));
+        if (node->op == QN_OP_BatchNormalization)
+            QN_TRY(visit(run, node));
     }
     return QN_OK;
 }

@@ -44,43 +44,24 @@
 #include "passes/channels.h"
 #include "passes/match.h"
 
-#include <math.h>
-
-/* The factor and the shift that `node` puts on each channel; both NULL when it does neither. */
-static qn_status affine_of(qn_pass_run *run, const qn_node *node, const qn_value *constant, int64_t n, double **factor,
-                           double **shift) {
-    const double *x;
-    int64_t count;
-    double *v;
-    *factor = *shift = NULL;
-    QN_TRY(qn_fold_numbers(run, constant, &x, &count));
-    QN_NEW_ARRAY(run->ctx, run->scratch, v, n);
-    for (int64_t i = 0; i < n; i++) {
-        const double c = x[count == 1 ? 0 : i];
-        v[i] = node->op == QN_OP_Div ? 1 / c : node->op == QN_OP_Sub ? -c : c;
-        if (!isfinite(v[i]))
-            return QN_OK;
-    }
-    *(node->op == QN_OP_Mul || node->op == QN_OP_Div ? factor : shift) = v;
-    return QN_OK;
-}
-
 static qn_status visit(qn_pass_run *run, qn_node *node) {
-    const int32_t at = qn_match_constant_operand(node);
-    if (at < 0 || (at == 0 && (node->op == QN_OP_Sub || node->op == QN_OP_Div)) || !qn_match_no_activation(node))
-        return QN_OK;
-    const qn_value *product = node->in[1 - at], *constant = node->in[at];
+    const int32_t constant = qn_match_constant_operand(node);
+    qn_value *product = constant < 0 ? NULL : node->in[1 - constant];
     qn_channels channels;
     double *factor, *shift;
+    int32_t at;
+    bool finite;
     if (!qn_match_private(product) || !qn_channels_of(product->producer, &channels) ||
         (channels.node->op != QN_OP_Conv && channels.node->op != QN_OP_ConvTranspose) ||
-        constant->constant->rank > channels.rank || constant->constant->dtype != product->type.dtype ||
-        !(qn_match_vector(constant, channels.rank - 1, channels.n) || qn_match_vector(constant, 1, 1)))
+        !qn_channels_affine(node, channels.n, channels.rank, &at) || node->in[at] != product)
         return QN_OK;
-    QN_TRY(affine_of(run, node, constant, channels.n, &factor, &shift));
-    if (factor || shift)
-        QN_TRY(qn_channels_fold(run, &channels, node, factor, shift, "folded into the convolution before it"));
-    return QN_OK;
+    QN_NEW_ARRAY(run->ctx, run->scratch, factor, channels.n);
+    QN_NEW_ARRAY(run->ctx, run->scratch, shift, channels.n);
+    for (int64_t i = 0; i < channels.n; i++)
+        factor[i] = 1;
+    QN_TRY(qn_channels_compose(run, node, channels.n, factor, shift, &finite));
+    return finite ? qn_channels_fold(run, &channels, node, factor, shift, "folded into the convolution before it")
+                  : QN_OK;
 }
 
 qn_status qn_pass_fuse_conv_scale_bias(qn_pass_run *run) {
