@@ -6,10 +6,8 @@
 
 /** 1 / (1 + e^-x), written so that neither side overflows. */
 static inline double qn_sigmoid(double x) {
-    if (x >= 0)
-        return 1 / (1 + exp(-x));
-    double e = exp(x);
-    return e / (1 + e);
+    double e = exp(-fabs(x));
+    return (x < 0 ? e : 1) / (1 + e);
 }
 
 /** x/2 (1 + erf(x / sqrt 2)) */

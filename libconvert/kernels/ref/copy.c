@@ -23,33 +23,42 @@ void qn_ref_dense_strides(int32_t rank, const int64_t *dims, int64_t *stride) {
 
 /* ---- the two innermost dimensions ------------------------------------------------------------------ */
 
-/* A tile of 8-byte elements is 8 KiB: source and destination both stay in the first cache. */
-enum { TILE = 32 };
-
 /* Elements as bytes move them: at any address, whatever their type. */
 typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
 typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
 typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
 
-/* y[i * yi + j * yj] = x[i * xi + j * xj], in tiles when the two sides run in different directions. */
+enum { LINE_BYTES = 64, STRIP = 16 };
+
+/* y[i * yi + j * yj] = x[i * xi + j * xj]. When the two sides run in different directions, square tiles of a cache line
+ * a side go through a buffer: each line of source and destination is touched once, and whole, whatever the strides. They
+ * are taken in strips of STRIP tiles along i, so that a page of the source serves several. */
 #define PLANE(NAME, T)                                                                                               \
+    static void NAME##_tile(T *y, int64_t yi, const T *x, int64_t xj) {                                              \
+        enum { SIDE = LINE_BYTES / sizeof(T) };                                                                      \
+        T tile[SIDE][SIDE], line[SIDE];                                                                              \
+        for (int j = 0; j < SIDE; j++)                                                                               \
+            memcpy(tile[j], x + j * xj, LINE_BYTES);                                                                 \
+        for (int i = 0; i < SIDE; i++) {                                                                             \
+            for (int j = 0; j < SIDE; j++)                                                                           \
+                line[j] = tile[j][i];                                                                                \
+            memcpy(y + i * yi, line, LINE_BYTES);                                                                    \
+        }                                                                                                            \
+    }                                                                                                                \
     static void NAME(int64_t ni, int64_t nj, void *y_, int64_t yi, int64_t yj, const void *x_, int64_t xi,           \
                      int64_t xj) {                                                                                   \
+        enum { SIDE = LINE_BYTES / sizeof(T) };                                                                      \
         T *y = y_;                                                                                                   \
         const T *x = x_;                                                                                             \
-        if (xi != 1 || yj != 1) {                                                                                    \
-            for (int64_t i = 0; i < ni; i++)                                                                         \
-                for (int64_t j = 0; j < nj; j++)                                                                     \
-                    y[i * yi + j * yj] = x[i * xi + j * xj];                                                         \
-            return;                                                                                                  \
-        }                                                                                                            \
-        for (int64_t i0 = 0; i0 < ni; i0 += TILE)                                                                    \
-            for (int64_t j0 = 0; j0 < nj; j0 += TILE) {                                                              \
-                const int64_t i1 = ni - i0 < TILE ? ni : i0 + TILE, j1 = nj - j0 < TILE ? nj : j0 + TILE;            \
-                for (int64_t i = i0; i < i1; i++)                                                                    \
-                    for (int64_t j = j0; j < j1; j++)                                                                \
-                        y[i * yi + j] = x[i + j * xj];                                                               \
-            }                                                                                                        \
+        const bool turned = xi == 1 && yj == 1;                                                                      \
+        const int64_t tiled_i = turned ? ni - ni % SIDE : 0, tiled_j = turned ? nj - nj % SIDE : 0;                  \
+        for (int64_t strip = 0; strip < tiled_i; strip += STRIP * SIDE)                                              \
+            for (int64_t j = 0; j < tiled_j; j += SIDE)                                                              \
+                for (int64_t i = strip; i < tiled_i && i < strip + STRIP * SIDE; i += SIDE)                          \
+                    NAME##_tile(y + i * yi + j, yi, x + i + j * xj, xj);                                             \
+        for (int64_t i = 0; i < ni; i++)                                                                             \
+            for (int64_t j = i < tiled_i ? tiled_j : 0; j < nj; j++)                                                 \
+                y[i * yi + j * yj] = x[i * xi + j * xj];                                                             \
     }
 PLANE(plane_8, uint8_t)
 PLANE(plane_16, any16)
@@ -144,7 +153,7 @@ void qn_ref_copy(qn_context *ctx, size_t bytes, int32_t rank, const int64_t *dim
             c.split = d;
     int64_t each = n / c.dims[c.split] * (int64_t)bytes;
     int64_t grain = each >= PIECE_BYTES ? 1 : PIECE_BYTES / each;
-    if (grain > 1 && grain < TILE)
-        grain = TILE; /* whole tiles of a transpose */
+    if (c.src_stride[c.rank - 1] != 1 && (c.split == c.rank - 1 || c.split == plane_dim(&c)) && grain < LINE_BYTES)
+        grain = LINE_BYTES; /* whole tiles of a transpose, for every element size */
     qn_parallel_for(ctx, c.dims[c.split], grain, copy_piece, &c);
 }
