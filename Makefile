@@ -176,7 +176,7 @@ valgrind: ## one conversion and one run under valgrind
 	    run build/valgrind/model.quern --random 1 --dim height=28 --dim width=28
 
 bench: build/quern build/release/demo/make_model $(patsubst tests/bench/%.c,build/release/tests/bench/%,$(wildcard tests/bench/*.c)) ## measure products, conversion against cp, and latency by precision
-	@tests/bench/bench.sh build/quern build/release build/bench
+	@mkdir -p build/bench && tests/bench/bench.sh build/quern build/release build/bench | tee build/bench/table.md
 
 format: ## clang-format over all sources
 	@clang-format -i $(ALL_SRC) $(ALL_HDR)
