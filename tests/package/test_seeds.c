@@ -1,0 +1,61 @@
+/* The committed packages in tests/data/fuzz/package: seeds for the fuzzer, and proof that what was written once can still
+ * be read, and is still what is written. QUERN_WRITE_SEEDS=1 writes them anew. */
+#include "tests/package/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ir/text.h"
+#include "tests/test.h"
+
+#define FOLDER "tests/data/fuzz/package/"
+
+static const char g_small[] = "input %x: float32[batch,20]\nconst %w: float32[20,3] = random(1)\nconst %b: float32[3] = {0.5, -1, 2}\n"
+                              "%a = MatMul(%x, %w)\n%y = Add(%a, %b)\noutput %y\n";
+
+static void check_seed(const char *name, qn_test_bytes want) {
+    char path[200];
+    snprintf(path, sizeof path, FOLDER "%s", name);
+    if (getenv("QUERN_WRITE_SEEDS")) {
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(want.data, 1, want.n, f), want.n);
+        fclose(f);
+    }
+    qn_test_bytes have = qn_test_read_bytes(path);
+    if (have.n != want.n || memcmp(have.data, want.data, want.n) != 0)
+        fail_msg("%s: not what is written now", path);
+    free(have.data);
+}
+
+/* model.pb of a package. */
+static qn_test_bytes model_of(qn_context *ctx, qn_test_bytes package) {
+    qn_arena *arena = qn_arena_create();
+    qn_zip_entry *entries;
+    int64_t n;
+    ASSERT_OK(ctx, qn_zip_read(ctx, arena, package.data, package.n, &entries, &n));
+    qn_test_bytes model = {malloc((size_t)entries[0].n_bytes), (size_t)entries[0].n_bytes};
+    memcpy(model.data, package.data + entries[0].data, model.n);
+    qn_arena_destroy(arena);
+    return model;
+}
+
+QN_TEST(package_seeds_are_what_is_written) {
+    qn_context *ctx = qn_test_context();
+    qn_graph *small, *rich = qn_test_rich_graph(ctx);
+    ASSERT_OK(ctx, qn_graph_parse(ctx, g_small, &small));
+    qn_test_bytes package = qn_test_read_bytes(qn_test_write_package(ctx, small));
+    qn_test_bytes full = qn_test_read_bytes(qn_test_write_package(ctx, rich)), model = model_of(ctx, full);
+    check_seed("small.quern", package);
+    check_seed("rich.pb", model);
+    free(package.data), free(full.data), free(model.data);
+    qn_graph_destroy(small);
+    qn_graph_destroy(rich);
+    qn_context_destroy(ctx);
+}
+
+QN_TEST(package_seeds_verify) {
+    qn_context *ctx = qn_test_context();
+    ASSERT_OK(ctx, qn_package_verify(ctx, FOLDER "small.quern", NULL, NULL));
+    qn_context_destroy(ctx);
+}
