@@ -90,10 +90,6 @@ static qn_status read_roi(const qn_kernel_args *args, const int32_t *axes, int32
     return QN_OK;
 }
 
-static bool is_identity(const qn_resize *r, const qn_resize_axis *a) {
-    return a->in == a->out && a->scale == 1 && (r->coords != QN_RESIZE_TF_CROP || (a->start == 0 && a->end == 1));
-}
-
 /* Dims around an axis: `outer` blocks of a->in samples of `inner` elements. */
 typedef struct split {
     int64_t outer, inner;
@@ -141,7 +137,7 @@ static qn_status resize_smooth(const qn_kernel_args *args, const qn_resize *r, c
     const double *x;
     QN_TRY(qn_ref_reals(args, 0, &x));
     for (int32_t i = 0; i < rank; i++) {
-        if (is_identity(r, &axis[i]))
+        if (qn_resize_is_identity(r, &axis[i]))
             continue;
         split s = split_at(dims, rank, i);
         double *y;
@@ -163,7 +159,7 @@ static qn_status resize_nearest(const qn_kernel_args *args, const qn_resize *r, 
         QN_NEW_ARRAY(args->ctx, args->scratch, offsets[i], axis[i].out);
         for (int64_t o = 0; o < axis[i].out; o++) {
             double at = qn_resize_coordinate(r, &axis[i], o);
-            offsets[i][o] = is_identity(r, &axis[i])             ? o * stride
+            offsets[i][o] = qn_resize_is_identity(r, &axis[i])             ? o * stride
                             : qn_resize_outside(r, &axis[i], at) ? -1
                                                                  : qn_resize_nearest(r, &axis[i], at) * stride;
         }
@@ -185,25 +181,26 @@ static qn_status resize_nearest(const qn_kernel_args *args, const qn_resize *r, 
     return QN_OK;
 }
 
-qn_status qn_ref_Resize(const qn_kernel_args *args) {
+qn_status qn_resize_axes(const qn_kernel_args *args, const qn_resize *r, qn_resize_axis *axis) {
     const qn_tensor *x = &args->in[0], *y = &args->out[0];
-    qn_resize r;
-    QN_TRY(qn_resize_read(args, &r));
     int32_t axes[QN_MAX_RANK], n;
     QN_TRY(read_axes(args, axes, &n));
     if (given(args, 2) == given(args, 3))
-        return qn_kernel_fail(args, QN_MALFORMED, "%s",
-                              given(args, 2) ? "both scales and sizes" : "no scales and no sizes");
-    if (qn_ref_numel(y) == 0)
-        return QN_OK;
-    if (qn_ref_numel(x) == 0)
-        return qn_kernel_fail(args, QN_MALFORMED, "no element to take values from");
-
-    qn_resize_axis axis[QN_MAX_RANK];
+        return qn_kernel_fail(args, QN_MALFORMED, "%s", given(args, 2) ? "both scales and sizes" : "no scales and no sizes");
     for (int32_t i = 0; i < x->rank; i++)
         axis[i] = (qn_resize_axis){x->dims[i], y->dims[i], (double)y->dims[i] / (double)x->dims[i], true, 0, 1};
     QN_TRY((given(args, 2) ? read_scales : read_sizes)(args, axes, n, axis));
-    if (r.coords == QN_RESIZE_TF_CROP)
-        QN_TRY(read_roi(args, axes, n, axis));
+    return r->coords == QN_RESIZE_TF_CROP ? read_roi(args, axes, n, axis) : QN_OK;
+}
+
+qn_status qn_ref_Resize(const qn_kernel_args *args) {
+    qn_resize r;
+    qn_resize_axis axis[QN_MAX_RANK];
+    QN_TRY(qn_resize_read(args, &r));
+    if (qn_ref_numel(&args->out[0]) == 0)
+        return QN_OK;
+    if (qn_ref_numel(&args->in[0]) == 0)
+        return qn_kernel_fail(args, QN_MALFORMED, "no element to take values from");
+    QN_TRY(qn_resize_axes(args, &r, axis));
     return (r.mode == QN_RESIZE_NEAREST ? resize_nearest : resize_smooth)(args, &r, axis);
 }

@@ -42,6 +42,13 @@ typedef struct qn_resize_axis {
 /** The attributes of a Resize node; QN_UNSUPPORTED names a value that is not ONNX's. */
 QN_MUST_USE qn_status qn_resize_read(const qn_kernel_args *args, qn_resize *out);
 
+/** The axes of a Resize node whose input and output have elements: axis[0..rank). */
+QN_MUST_USE qn_status qn_resize_axes(const qn_kernel_args *args, const qn_resize *r, qn_resize_axis *axis);
+/** Does the axis keep its samples as they are? */
+static inline bool qn_resize_is_identity(const qn_resize *r, const qn_resize_axis *a) {
+    return a->in == a->out && a->scale == 1 && (r->coords != QN_RESIZE_TF_CROP || (a->start == 0 && a->end == 1));
+}
+
 /** Position of output sample o on the input's axis: in [0, in - 1] for samples of the input. */
 double qn_resize_coordinate(const qn_resize *r, const qn_resize_axis *a, int64_t o);
 /** True when coordinate x is outside the input and stands for the extrapolation value. */
