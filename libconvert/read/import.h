@@ -20,7 +20,7 @@
 #define QN_OPSET_MAX 25
 /** Function calls inside function calls. */
 #define QN_FUNCTION_DEPTH 32
-/** Nodes that function calls may expand to, over the whole model. */
+/** Nodes, arguments, results and attributes that function calls may expand to, over the whole model. */
 #define QN_FUNCTION_NODES 250000
 /** Bytes of the names that they make. */
 #define QN_FUNCTION_NAME_BYTES ((size_t)64 << 20)
@@ -34,6 +34,7 @@ typedef struct qn_import {
     qn_table *functions;         /**< key of qn_function_key -> FunctionProto */
     int64_t n_expanded;          /**< nodes that functions have become */
     size_t n_name_bytes;         /**< of the prefixes in their names */
+    qn_table *reads;             /**< names that the outermost graph reads, made when needed */
 } qn_import;
 
 /** Where names have a meaning: a graph, a branch (which sees the names around it) or the body of a function. */

@@ -47,15 +47,17 @@ static qn_status put(qn_import *im, qn_table *table, const char *name, const voi
 /* Attributes that the body may refer to: those of the call, then the function's defaults. */
 static qn_status bind_attrs(qn_source_node *n, const QnOnnx__FunctionProto *f, qn_table *attrs) {
     qn_import *im = n->im;
+    qn_table *declared = qn_table_create(im->scratch);
+    if (!declared)
+        return qn_fail_memory(im->ctx, 0, "attributes");
+    for (size_t k = 0; k < f->n_attribute; k++)
+        QN_TRY(put(im, declared, f->attribute[k], f));
+    for (size_t k = 0; k < f->n_attribute_proto; k++)
+        QN_TRY(put(im, declared, f->attribute_proto[k]->name ? f->attribute_proto[k]->name : "", f));
     for (size_t i = 0; i < n->proto->n_attribute; i++) {
         const QnOnnx__AttributeProto *given = n->proto->attribute[i], *a = NULL;
-        bool declared = false;
         QN_TRY(qn_resolve_attr(n->scope, n->label, given, &a));
-        for (size_t k = 0; k < f->n_attribute; k++)
-            declared = declared || strcmp(f->attribute[k], given->name) == 0;
-        for (size_t k = 0; k < f->n_attribute_proto; k++)
-            declared = declared || (f->attribute_proto[k]->name && strcmp(f->attribute_proto[k]->name, given->name) == 0);
-        if (!declared)
+        if (!qn_table_get(declared, given->name))
             return qn_up_fail(n, QN_UNSUPPORTED, "attribute '%s', which function '%s' does not have", given->name,
                               f->name ? f->name : "");
         if (qn_table_get(attrs, given->name))
@@ -101,9 +103,9 @@ static qn_status check_limits(qn_source_node *n, const QnOnnx__FunctionProto *f,
     size_t bytes;
     if (n->scope->depth >= QN_FUNCTION_DEPTH)
         return qn_up_fail(n, QN_UNSUPPORTED, "functions call each other more than %d deep", QN_FUNCTION_DEPTH);
-    n->im->n_expanded += (int64_t)f->n_node;
+    n->im->n_expanded += (int64_t)(f->n_node + f->n_input + f->n_output + f->n_attribute + f->n_attribute_proto);
     if (n->im->n_expanded > QN_FUNCTION_NODES)
-        return qn_up_fail(n, QN_UNSUPPORTED, "functions expand to more than %d nodes", QN_FUNCTION_NODES);
+        return qn_up_fail(n, QN_UNSUPPORTED, "functions expand to more than %d nodes and names", QN_FUNCTION_NODES);
     if (!qn_mul_size(n_prefix, f->n_node, &bytes) || !qn_add_size(n->im->n_name_bytes, bytes, &n->im->n_name_bytes) ||
         n->im->n_name_bytes > QN_FUNCTION_NAME_BYTES)
         return qn_up_fail(n, QN_UNSUPPORTED, "functions expand to more than %zu bytes of names", QN_FUNCTION_NAME_BYTES);

@@ -82,11 +82,11 @@ static qn_status read_type(qn_import *im, const char *label, const QnOnnx__TypeP
     return QN_OK;
 }
 
-static bool symbol_is_free(const qn_symbols *symbols, const char *name) {
-    for (int32_t i = 0; i < qn_symbols_count(symbols); i++)
-        if (strcmp(qn_symbol_name(symbols, i), name) == 0)
-            return false;
-    return true;
+/* The symbol called `name` when there was none yet, else QN_DIM_UNKNOWN. */
+static qn_dim new_symbol(qn_symbols *symbols, const char *name) {
+    int32_t count = qn_symbols_count(symbols);
+    qn_dim d = qn_dim_symbol(symbols, name);
+    return qn_symbols_count(symbols) > count ? d : QN_DIM_UNKNOWN;
 }
 
 static bool few(qn_dim d) { return d == 1 || d == 3 || d == 4; }
@@ -111,11 +111,15 @@ static qn_status name_dims(qn_import *im, const char *input, qn_type *type) {
         if (type->dims[i] != QN_DIM_UNKNOWN)
             continue;
         const char *name = common_name(type, i);
-        if (!name || !symbol_is_free(symbols, name))
-            name = qn_arena_printf(im->graph->arena, "%s_dim_%d", has_control(input) ? "input" : input, (int)i);
+        type->dims[i] = name ? new_symbol(symbols, name) : QN_DIM_UNKNOWN;
+        if (type->dims[i] != QN_DIM_UNKNOWN)
+            continue;
+        name = qn_arena_printf(im->graph->arena, "%s_dim_%d", has_control(input) ? "input" : input, (int)i);
         if (!name)
             return qn_fail_memory(im->ctx, strlen(input), "a dimension's name");
-        type->dims[i] = symbol_is_free(symbols, name) ? qn_dim_symbol(symbols, name) : qn_dim_fresh(symbols, name);
+        type->dims[i] = new_symbol(symbols, name);
+        if (type->dims[i] == QN_DIM_UNKNOWN)
+            type->dims[i] = qn_dim_fresh(symbols, name);
         if (type->dims[i] == QN_DIM_UNKNOWN)
             return qn_fail_memory(im->ctx, strlen(name), "a dimension");
     }

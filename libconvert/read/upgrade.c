@@ -51,25 +51,44 @@ qn_status qn_up_dtype(const qn_source_node *n, int32_t i, qn_dtype *out) {
     return QN_OK;
 }
 
-qn_status qn_up_const_ints(const qn_source_node *n, int32_t i, const int64_t **v, int64_t *count) {
-    const qn_value *value = qn_up_in(n, i);
-    const qn_const *c = value ? value->constant : NULL;
-    *v = NULL;
-    *count = 0;
-    if (!c || !qn_const_is_ready(c) || !qn_dtype_is_int(c->dtype))
-        return QN_OK;
-    int64_t *ints;
-    *count = qn_const_numel(c);
-    QN_NEW_ARRAY(n->im->ctx, n->im->scratch, ints, *count);
-    for (int64_t k = 0; k < *count; k++)
-        ints[k] = qn_const_i64(c, k);
-    *v = ints;
-    return QN_OK;
-}
-
 bool qn_up_is_empty(const qn_source_node *n, int32_t i) {
     const qn_value *value = qn_up_in(n, i);
-    return value && value->constant && qn_const_numel(value->constant) == 0;
+    return value && value->type.rank == 1 && value->type.dims[0] == 0;
+}
+
+/* Every name that a node or output of the outermost graph, its branches aside, reads. */
+static qn_status collect_reads(qn_import *im) {
+    const QnOnnx__GraphProto *graph = im->model->graph;
+    im->reads = qn_table_create(im->scratch);
+    bool ok = im->reads != NULL;
+    for (size_t i = 0; ok && i < graph->n_output; i++)
+        ok = !graph->output[i]->name || qn_table_put(im->reads, graph->output[i]->name, im);
+    for (size_t i = 0; ok && i < graph->n_node; i++)
+        for (size_t k = 0; ok && k < graph->node[i]->n_input; k++)
+            ok = qn_table_put(im->reads, graph->node[i]->input[k], im);
+    return ok ? QN_OK : qn_fail_memory(im->ctx, 0, "names");
+}
+
+static bool has_branches(const QnOnnx__GraphProto *graph) {
+    for (size_t i = 0; i < graph->n_node; i++)
+        for (size_t k = 0; k < graph->node[i]->n_attribute; k++)
+            if (graph->node[i]->attribute[k]->g)
+                return true;
+    return false;
+}
+
+qn_status qn_up_drop_unread(qn_source_node *n, int32_t keep, bool *ok) {
+    qn_import *im = n->im;
+    *ok = true;
+    if (n->n_out <= keep)
+        return QN_OK;
+    *ok = !n->scope->graph->parent && !n->scope->depth && !has_branches(im->model->graph);
+    if (*ok && !im->reads)
+        QN_TRY(collect_reads(im));
+    for (int32_t i = keep; *ok && i < n->n_out; i++)
+        *ok = !qn_up_wants(n, i) || !qn_table_get(im->reads, n->proto->output[i]);
+    n->n_out = *ok ? keep : n->n_out;
+    return QN_OK;
 }
 
 /* A name for a value or node that the source does not have. */

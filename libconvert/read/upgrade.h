@@ -19,10 +19,10 @@ qn_value *qn_up_in(const qn_source_node *n, int32_t i);
 bool qn_up_wants(const qn_source_node *n, int32_t i);
 /** The dtype of input i; QN_UNSUPPORTED when it is not known. */
 QN_MUST_USE qn_status qn_up_dtype(const qn_source_node *n, int32_t i, qn_dtype *out);
-/** The numbers of an int64 or int32 constant input; *v NULL when it is absent or no constant. */
-QN_MUST_USE qn_status qn_up_const_ints(const qn_source_node *n, int32_t i, const int64_t **v, int64_t *count);
-/** True when input i is a constant without elements (how ONNX before opset 13 leaves an input out). */
+/** True when input i is a vector without elements (how ONNX before opset 13 leaves an input out). */
 bool qn_up_is_empty(const qn_source_node *n, int32_t i);
+/** Leave out outputs keep, keep + 1 ... when the model names but never reads them; *ok false: one may be read. */
+QN_MUST_USE qn_status qn_up_drop_unread(qn_source_node *n, int32_t keep, bool *ok);
 
 /** A constant [count] (or [] when count < 0) of int64. */
 QN_MUST_USE qn_status qn_up_ints(const qn_source_node *n, const char *stem, const int64_t *v, int64_t count,

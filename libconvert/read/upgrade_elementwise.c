@@ -68,22 +68,12 @@ qn_status qn_up_clip_6(qn_source_node *n) {
     return qn_up_infer(n, node);
 }
 
-/* True when a later node of the graph, or its outputs, read `name`: the mask of an old Dropout is not defined. */
-static bool is_read(const QnOnnx__GraphProto *graph, const char *name) {
-    for (size_t i = 0; i < graph->n_output; i++)
-        if (graph->output[i]->name && strcmp(graph->output[i]->name, name) == 0)
-            return true;
-    for (size_t i = 0; i < graph->n_node; i++)
-        for (size_t k = 0; k < graph->node[i]->n_input; k++)
-            if (strcmp(graph->node[i]->input[k], name) == 0)
-                return true;
-    return false;
-}
-
+/* What the mask is outside training was not defined: it must not be read. */
 qn_status qn_up_dropout_7(qn_source_node *n) {
-    if (qn_up_wants(n, 1) && (n->scope->parent || n->scope->depth || is_read(n->im->model->graph, n->proto->output[1])))
+    bool ok = false;
+    QN_TRY(qn_up_drop_unread(n, 1, &ok));
+    if (!ok)
         return qn_up_fail(n, QN_UNSUPPORTED, "the mask is used");
-    n->n_out = 1;
     return qn_up_last1(n, QN_OP_Identity, n->in[0]);
 }
 

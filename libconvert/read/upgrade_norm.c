@@ -5,9 +5,11 @@
 
 qn_status qn_up_batch_normalization(qn_source_node *n) {
     qn_node *node = NULL;
+    bool ok = false;
     if (qn_up_int(n, "spatial", 1) != 1)
         return qn_up_fail(n, QN_UNSUPPORTED, "spatial is 0");
-    if (qn_up_int(n, "training_mode", 0) != 0 || n->n_out > 1)
+    QN_TRY(qn_up_drop_unread(n, 1, &ok));
+    if (qn_up_int(n, "training_mode", 0) != 0 || !ok)
         return qn_up_fail(n, QN_UNSUPPORTED, "training mode");
     QN_TRY(qn_up_last(n, QN_OP_BatchNormalization, n->in, n->n_in, &node));
     QN_TRY(qn_node_set_float(n->im->ctx, node, "epsilon", qn_up_float(n, "epsilon", 1e-5f)));

@@ -164,5 +164,5 @@ QN_TEST(read_function_explosion) {
             pb_message(&f[i], F_NODE, i < 10 ? call(next, "a", out) : ob_node("Relu", "a", out));
         }
     }
-    refuses(f, 11, call("f0", "x", "y"), QN_UNSUPPORTED, "functions expand to more than 250000 nodes");
+    refuses(f, 11, call("f0", "x", "y"), QN_UNSUPPORTED, "functions expand to more than 250000 nodes and names");
 }

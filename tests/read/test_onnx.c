@@ -189,7 +189,7 @@ QN_TEST(read_onnx_node_refusals) {
     refuse(node_of("Frobnicate", "", "x"), QN_UNSUPPORTED, "Frobnicate 'n1': operator Frobnicate (opset 13) is not supported");
     refuse(node_of("FusedMatMul", "com.microsoft", "x,w"), QN_UNSUPPORTED,
            "operator FusedMatMul of domain 'com.microsoft'");
-    refuse(node_of("Gelu", "ai.onnx", "x"), QN_UNSUPPORTED, "operator Gelu (opset 13)");
+    refuse(node_of("Gelu", "ai.onnx", "x"), QN_UNSUPPORTED, "operator Gelu (opset 13) is not supported");
     refuse(node_of("", "", "x"), QN_MALFORMED, "a node without an operator");
     refuse(node_of("Relu", "", "x,w"), QN_MALFORMED, "Relu 'n1': 2 inputs in opset 13");
     refuse(node_of("Add", "", "x"), QN_MALFORMED, "Add 'n1': 1 inputs in opset 13");

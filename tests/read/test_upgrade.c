@@ -146,7 +146,8 @@ QN_TEST(read_upgrade_norms) {
     refuses(7, inputs, n, "y", QN_UNSUPPORTED, "spatial is 0");
     n = with_int(ob_node("BatchNormalization", "x,s,b,m,v", "y,rm,rv"), "training_mode", 1);
     refuses(14, inputs, n, "y", QN_UNSUPPORTED, "training mode");
-    refuses(9, inputs, ob_node("BatchNormalization", "x,s,b,m,v", "y,rm"), "y", QN_UNSUPPORTED, "training mode");
+    becomes(9, inputs, ob_node("BatchNormalization", "x,s,b,m,v", "y,rm,,sm"), "y", "%y: float32[n,4,5] = BatchNormalization(");
+    refuses(9, inputs, ob_node("BatchNormalization", "x,s,b,m,v", "y,rm"), "y,rm", QN_UNSUPPORTED, "training mode");
     n = with_int(ob_node("GroupNormalization", "x,s,b", "y"), "num_groups", 2);
     becomes(21, "x[n,4,5],s[4],b[4]", n, "y", "= InstanceNormalization(\n= Reshape(\n= Mul(\n%y: float32[n,4,5] = Add(");
     n = with_int(ob_node("GroupNormalization", "x,s,b", "y"), "num_groups", 0);
