@@ -6,12 +6,14 @@
 #include "kernels/kernel.h"
 
 /** The dense value of `c` (any encoding; a constant expression is evaluated first): `out` is shaped, and its data is
- *  in `arena`, or borrowed when c is ready. An expression's own encoding is not applied. Memory: c and the
- *  intermediates of its expression. */
+ *  in `arena`, or borrowed (wherever in a file it lies, perhaps unaligned) when c is ready. An expression's own encoding
+ *  is not applied. Memory: c and the intermediates of its expression. Expressions more than 256 deep are
+ *  QN_UNSUPPORTED. */
 QN_MUST_USE qn_status qn_const_eval(qn_context *ctx, qn_arena *arena, const qn_const *c, qn_tensor *out);
 
 /** Stream the dense value of `c` in C order, at most `chunk_elems` at a time: fn(arg, first_elem, n_elems, data).
- *  Only plain and Cast-of-plain constants really stream; others are evaluated whole, then handed over in pieces. */
+ *  Plain and encoded constants, a plain matrix transposed, and Casts of these never stand in memory whole; others are
+ *  evaluated, then handed over (and cast) in pieces. `data` is aligned to its dtype and lives until fn returns. */
 typedef qn_status (*qn_const_chunk_fn)(void *arg, int64_t first, int64_t n, const void *data);
 QN_MUST_USE qn_status qn_const_stream(qn_context *ctx, qn_arena *arena, const qn_const *c, int64_t chunk_elems,
                                       qn_const_chunk_fn fn, void *arg);
