@@ -8,8 +8,8 @@
  *   align_corners         o (L - 1) / (s L - 1); 0 when out is 1
  *   asymmetric            o / s
  *   tf_crop_and_resize    start (L - 1) + o (end - start) (L - 1) / (out - 1); (start + end) (L - 1) / 2 when out is 1
- * ONNX's backend tests fix that align_corners reads the length as s L; ONNX Runtime and PyTorch read it as out there, which
- * differs where a given scale makes s L a fraction.
+ * ONNX's backend tests fix that align_corners reads the length as s L; ONNX Runtime and PyTorch read it as out there,
+ * which differs where a given scale makes s L a fraction.
  *
  * Weights at distance d from the coordinate, in input samples; with antialias and s < 1 the filter is stretched: d is
  * multiplied by s:
