@@ -23,6 +23,11 @@
  *     %l = Linear(%n, %w, %b)
  *     %m = Linear(%n, %w)
  *     %y = Add(%l, %m)
+ * Unchanged (the weight has another reader, and would be stored twice):
+ *     %n = LayerNormalization(%x, %scale, %shift) {axis=2}
+ *     %l = Linear(%n, %w, %b)
+ *     %m = Linear(%x, %w)
+ *     %y = Add(%l, %m)
  * Unchanged (no scale to fold):
  *     const %unit: float32[8] = {1, 1, 1, 1, 1, 1, 1, 1}
  *     %n = LayerNormalization(%x, %unit) {axis=2}
@@ -73,7 +78,7 @@ static qn_status shifted_bias(qn_pass_run *run, const qn_linear *l, const qn_val
 static qn_status fold(qn_pass_run *run, qn_node *node) {
     qn_linear l;
     qn_value *ones, *weight, *bias;
-    if (!qn_linear_of(node, &l) || l.n * l.k > MAX_ELEMS || (l.bias && !is_vector(l.bias, l.n)))
+    if (!qn_linear_of(node, &l) || l.n * l.k > MAX_ELEMS || l.w->n_uses > 1 || (l.bias && !is_vector(l.bias, l.n)))
         return QN_OK;
     qn_node *norm = qn_match_only(l.x, QN_OP_LayerNormalization);
     if (!norm)
