@@ -16,6 +16,7 @@ typedef enum rule {
     GROWS,   /* the result is LARGE */
     MOVE,    /* moves elements: wide only when all it moves is */
     PRODUCT, /* sums of products, with weights as a rule */
+    GATED,   /* products inside, float32 inside, bounded by their gates */
     TAKES,   /* takes float32 and narrow operands alike; what it makes is no float32 */
     MUL, DIV, RECIPROCAL, POW, CAST, RANGE, FILL, BRANCH
 } rule;
@@ -28,8 +29,8 @@ static const struct {
     {QN_OP_AveragePool, INSIDE},
     {QN_OP_GlobalAveragePool, INSIDE},
     {QN_OP_Resize, INSIDE},
-    {QN_OP_GRU, INSIDE},
-    {QN_OP_LSTM, INSIDE},
+    {QN_OP_GRU, GATED},
+    {QN_OP_LSTM, GATED},
     {QN_OP_BatchNormalization, NORM},
     {QN_OP_InstanceNormalization, NORM},
     {QN_OP_LayerNormalization, NORM},
@@ -262,6 +263,9 @@ static qn_range node_range(const qn_pass_run *run, const qn_precision_plan *plan
                                       : QN_RANGE_EXACT;
     case PRODUCT:
         return o.n_exact && !o.n_normal && o.largest_constant <= SMALL_TABLE ? QN_RANGE_EXACT : QN_RANGE_NORMAL;
+    case GATED:
+        *inside = true;
+        return QN_RANGE_NORMAL;
     case MUL:
         return mul_range(plan, node, wide);
     case DIV:

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/half.h"
 #include "base/map.h"
 #include "ir/text.h"
 #include "ops/op.h"
@@ -188,13 +189,14 @@ static const char *const_text(dump *d, const qn_const *c) {
         uint64_t bits = 0;
         if (c->encoding == QN_ENC_DENSE) {
             memcpy(&bits, (const char *)c->part[QN_PART_VALUES].data + (size_t)i * width, width);
-        } else { /* affine int8 of float32, by the formula */
+        } else { /* symmetric int8, by the formula */
             qn_groups g = qn_const_groups(c);
             float scale, x;
             memcpy(&scale, (const char *)c->part[QN_PART_SCALES].data + (size_t)((i / g.inner) % g.n_groups) * sizeof scale,
                    sizeof scale);
             x = (float)((const int8_t *)c->part[QN_PART_CODES].data)[i] * scale;
             memcpy(&bits, &x, sizeof x);
+            bits = c->dtype == QN_F16 ? qn_f32_to_f16(x) : c->dtype == QN_BF16 ? qn_f32_to_bf16(x) : bits;
         }
         qn_buf_printf(&out, "%s%llx", i ? "," : "", (unsigned long long)bits);
     }
@@ -296,7 +298,9 @@ char *qn_test_dump(qn_context *ctx, const qn_graph *graph, const qn_provenance *
             qn_buf_printf(&d.lines, "%s%lld", k ? "|" : "", (long long)r->list[k]);
         qn_buf_puts(&d.lines, "\n");
     }
-    qn_buf_printf(&d.lines, "provenance '%s' '%s' '%s' '%s'\n", p->quern_version, p->recipe, p->licence, p->producer);
+    const char *texts[4] = {p->quern_version, p->recipe, p->licence, p->producer};
+    for (int i = 0; i < 4; i++)
+        qn_buf_printf(&d.lines, "%s'%s'%s", i ? " " : "provenance ", texts[i] ? texts[i] : "", i == 3 ? "\n" : "");
     for (int32_t i = 0; i < p->n_sources; i++)
         qn_buf_printf(&d.lines, "source '%s' %s\n", p->source_names[i], p->source_hashes[i]);
     /* sorted, one a line */

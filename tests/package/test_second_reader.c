@@ -57,6 +57,44 @@ QN_TEST(package_second_reader_agrees) {
     qn_context_destroy(ctx);
 }
 
+/* Real models, and both kinds of compression at once. */
+QN_TEST(package_second_reader_real_models) {
+    static const struct {
+        const char *model, *weights;
+        qn_dtype precision;
+    } rows[] = {{"yunet-dynamic", "int8", QN_F16}, {"dtln-1", "int8", QN_BF16}, {"gtcrn-simple", NULL, QN_F32}};
+    if (!qn_test_shared()) {
+        qn_test_skip_shared();
+        return;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        qn_context *ctx = qn_test_context();
+        qn_convert_options options = {.precision = rows[i].precision, .weights = rows[i].weights};
+        char path[200], source[600], command[400];
+        qn_provenance p;
+        qn_model *model;
+        qn_graph *back;
+        int status;
+        snprintf(source, sizeof source, "%s/models/%s/model.onnx", qn_test_shared(), rows[i].model);
+        snprintf(path, sizeof path, "%s/%s.quern", qn_test_tmp(), rows[i].model);
+        ASSERT_OK(ctx, qn_model_load(ctx, source, NULL, &model));
+        ASSERT_OK(ctx, qn_model_convert(ctx, model, &options, path, NULL));
+        ASSERT_OK(ctx, qn_package_verify(ctx, path, NULL, NULL));
+        ASSERT_OK(ctx, qn_package_read(ctx, path, true, &p, &back));
+        snprintf(command, sizeof command, "python3 -B tests/package/read_quern.py %s 2>&1", path);
+        char *theirs = output_of(command, &status), *ours = qn_test_dump(ctx, back, &p);
+        if (!theirs)
+            print_message("           skipped: no python3\n");
+        else if (status != 0 || strcmp(ours, theirs) != 0)
+            fail_msg("%s: exit %d: %s", rows[i].model, status, first_difference(ours, theirs));
+        free(ours);
+        free(theirs);
+        qn_graph_destroy(back);
+        qn_model_destroy(model);
+        qn_context_destroy(ctx);
+    }
+}
+
 QN_TEST(package_second_reader_unzip) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph = qn_test_rich_graph(ctx);
