@@ -172,6 +172,35 @@ QN_TEST(kernels_gemm_storage_dtypes) {
     }
 }
 
+/* Up to four rows, or one column, are not packed. */
+QN_TEST(kernels_gemm_few_rows) {
+    static const qn_dtype kinds[] = {QN_F32, QN_F16, QN_BF16};
+    static const int64_t ns[] = {1, 5, 16, 47, 129, 300}, ks[] = {0, 1, 15, 16, 70, 1000};
+    for (int isa = 0; isa < N_ISAS; isa++) {
+        qn_context *ctx = context_of(isa, 2);
+        if (!ctx)
+            continue;
+        for (int64_t m = 1; m <= 5; m++)
+            for (size_t n = 0; n < sizeof ns / sizeof ns[0]; n++)
+                for (size_t k = 0; k < sizeof ks / sizeof ks[0]; k++)
+                    for (int t = 0; t < 8; t++) {
+                        bool column = t >> 2;
+                        qn_gemm g = make(column ? ns[n] : m, column ? 1 : ns[n], ks[k], t & 1, (t >> 1) & 1,
+                                         kinds[(m + t) % 3], kinds[(int64_t)(n + k) % 3], kinds[(int64_t)n % 3]);
+                        void *bias = numbers(QN_F16, 400), *residual = numbers(QN_BF16, 2000);
+                        g.c.act.kind = QN_ACT_RELU;
+                        g.c.bias = (qn_addend){bias, QN_F16, column, !column};
+                        g.c.residual = (qn_addend){residual, QN_BF16, g.n, 1};
+                        ASSERT_OK(ctx, qn_gemm_run(ctx, &g));
+                        check_all(&g);
+                        free(bias);
+                        free(residual);
+                        drop(&g);
+                    }
+        qn_context_destroy(ctx);
+    }
+}
+
 QN_TEST(kernels_gemm_strides) {
     for (int isa = 0; isa < N_ISAS; isa++) {
         qn_context *ctx = context_of(isa, 2);
@@ -198,10 +227,10 @@ QN_TEST(kernels_gemm_codes_with_scales) {
             for (int axis = 0; axis < 3; axis++)
                 for (int t = 0; t < 4; t++)
                     for (int half = 0; half < 2; half++)
-                        for (int side = 0; side < 2; side++) {
+                        for (int side = 0; side < 3; side++) { /* of b, of a, of b under two rows */
                             qn_dtype code = kind ? QN_U8 : QN_I8, scale = half ? QN_F16 : QN_F32;
-                            qn_gemm g = make(side ? 35 : 9, side ? 9 : 35, 23, t & 1, t >> 1, side ? code : QN_F32, side ? QN_F32 : code, QN_F32);
-                            qn_operand *o = side ? &g.a : &g.b;
+                            qn_gemm g = make(side == 2 ? 2 : side ? 35 : 9, side == 1 ? 9 : 35, 23, t & 1, t >> 1, side == 1 ? code : QN_F32, side == 1 ? QN_F32 : code, QN_F32);
+                            qn_operand *o = side == 1 ? &g.a : &g.b;
                             o->scales = numbers(scale, 40);
                             o->scale_dtype = scale;
                             o->zero_points = kind ? numbers(code, 40) : NULL;

@@ -1,4 +1,4 @@
-#include "kernels/gemm/gemm_isa.h"
+#include "kernels/gemm/gemv.h"
 
 #include "base/checked.h"
 #include "base/pool.h"
@@ -137,9 +137,28 @@ static bool lay_out(product *p, int threads, int64_t *chunk, size_t *packed_byte
     return qn_mul_size(p->local_bytes, (size_t)threads, &all) && qn_add_size(all, *packed_bytes, packed_bytes);
 }
 
+/* A product with one column as one with one row: C's elements must then be neighbours, and so what is added. */
+static bool turn(const qn_gemm *g, qn_gemm *out) {
+    if (g->n != 1 || g->m == 1 || g->c.row_stride != 1 || g->c.bias.row_stride > 1 || g->c.residual.row_stride > 1)
+        return false;
+    *out = *g;
+    out->m = 1;
+    out->n = g->m;
+    out->a = g->b;
+    out->b = g->a;
+    out->c.bias.col_stride = g->c.bias.row_stride;
+    out->c.residual.col_stride = g->c.residual.row_stride;
+    return qn_gemv_fits(out);
+}
+
 static qn_status run_one(qn_context *ctx, const qn_gemm *g) {
     if (g->m <= 0 || g->n <= 0)
         return QN_OK;
+    qn_gemm turned;
+    if (qn_gemv_fits(g))
+        return qn_gemv_run(ctx, g);
+    if (turn(g, &turned))
+        return qn_gemv_run(ctx, &turned);
     const qn_gemm_isa *isa = qn_gemm_isa_of(ctx);
     side a = {&g->a, g->m, ceil_div(g->m, isa->mr), isa->mr}, b = {&g->b, g->n, ceil_div(g->n, isa->nr), isa->nr};
     bool shared_is_a = g->m <= g->n;

@@ -1,6 +1,6 @@
 /* The matrix product at the heart of MatMul, Gemm, Linear, Conv, ConvTranspose and the recurrent ops:
  *
- *     C[m, n] = epilogue(sum over k of A[m, k] B[k, n])      in float32, k ascending, one accumulator an element
+ *     C[m, n] = epilogue(sum over k of A[m, k] B[k, n])      in float32
  *
  * Both operands are packed into panels (A: MR rows, B: NR columns, depth outside) while they are decoded from their
  * storage; a microkernel multiplies two panels into an MR x NR tile in registers; the epilogue turns a finished tile
@@ -8,8 +8,10 @@
  *
  * The smaller of the two operands is packed whole, in parallel (in chunks of QN_GEMM_SHARED_BYTES when it is larger);
  * the other is packed by each piece of work for itself, next to where it is used. So each weight is read once and no
- * packed copy outlives the call. The pieces, and the order in which each element is summed, do not depend on the
- * number of threads: neither do the bits.
+ * packed copy outlives the call. Products with up to four rows, or one column, do not pack at all (gemv.h).
+ *
+ * The pieces, and the order in which each element is summed, do not depend on the number of threads: neither do the
+ * bits.
  */
 #ifndef QN_KERNELS_GEMM_GEMM_H
 #define QN_KERNELS_GEMM_GEMM_H
