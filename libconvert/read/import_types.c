@@ -137,8 +137,11 @@ qn_status qn_import_inputs(qn_scope *scope, const QnOnnx__GraphProto *proto) {
         if (!*name)
             return qn_fail(im->ctx, QN_MALFORMED, "input %zu has no name", i);
         const qn_value *known = qn_table_get(scope->values, name);
-        if (known && known->constant)
-            continue; /* a default value, which quern does not let a caller override */
+        if (known && known->constant) { /* a default value, which quern does not let a caller override */
+            if (im->model->ir_version >= 4)
+                qn_log(im->ctx, QN_LOG_INFO, "input '%s' has a default value: it is taken as a constant", name);
+            continue;
+        }
         qn_type type;
         qn_value *value = NULL;
         QN_TRY(read_type(im, label, proto->input[i]->type, &type));

@@ -209,3 +209,28 @@ QN_TEST(read_upgrade_constant) {
     pb_message(&n, 5, a);
     refuses(13, "", n, "y", QN_UNSUPPORTED, "attribute 'sparse_value'");
 }
+
+/* Numbers that an integer type does not have become the nearest that it has. */
+QN_TEST(read_upgrade_integer_scalars) {
+    static const struct {
+        qn_dtype dtype;
+        float v;
+        const char *line;
+    } rows[] = {{QN_I8, -3e34f, "const %y/lambd: int8[] = -128"},
+                {QN_U8, 3e34f, "const %y/lambd: uint8[] = 255"},
+                {QN_U8, -1, "const %y/lambd: uint8[] = 0"},
+                {QN_I64, 3e34f, "const %y/lambd: int64[] = 9223372036854775807"},
+                {QN_I64, -3e34f, "const %y/lambd: int64[] = -9223372036854775808"},
+                {QN_I32, 7.9f, "const %y/lambd: int32[] = 7"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        qn_buf graph = QN_BUF_INIT;
+        qn_status status;
+        pb_message(&graph, OB_INPUT, ob_value("x", rows[i].dtype, "3"));
+        pb_message(&graph, OB_NODE, with_float(ob_node("Shrink", "x", "y"), "lambd", rows[i].v));
+        pb_message(&graph, OB_OUTPUT, ob_value("y", rows[i].dtype, NULL));
+        char *text = ob_read_text(ob_model(13, graph), &status);
+        if (status != QN_OK || !strstr(text, rows[i].line))
+            fail_msg("status %d: '%s' is not in:\n%s", (int)status, rows[i].line, text);
+        free(text);
+    }
+}
