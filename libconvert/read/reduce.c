@@ -1,6 +1,7 @@
 #include "read/reduce.h"
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "onnx.pb-c.h"
 #include "read/utf8.h"
 #include "read/wire.h"
@@ -104,6 +105,9 @@ static qn_status put_cut(reduction *r, const uint8_t *data, size_t n_bytes) {
         r->cap_cuts = cap;
     }
     r->cuts[r->n_cuts++] = (qn_cut){data, n_bytes};
+    /* A touch may map two megabytes around it: without this, scanning a file of weights would make it resident. */
+    if (n_bytes >= QN_CUT_RELEASE)
+        qn_map_release(data, n_bytes);
     put_key(&r->copy, CUT_FIELD, QN_WIRE_VARINT);
     put_varint(&r->copy, r->n_cuts);
     return QN_OK;

@@ -18,6 +18,9 @@
 /** Larger copies are refused: a graph of this size is an attack or a mistake. */
 #define QN_REDUCE_LIMIT ((size_t)1 << 30)
 
+/** Who has looked at a cut of this size lets its pages go. */
+#define QN_CUT_RELEASE ((size_t)64 << 10)
+
 typedef struct qn_cut {
     const uint8_t *data;
     size_t n_bytes;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/map.h"
 #include "onnx.pb-c.h"
 #include "read/external.h"
 #include "read/wire.h"
@@ -232,6 +233,8 @@ qn_status qn_tensor_read(qn_onnx_source *source, const QnOnnx__TensorProto *tens
         return qn_fail(ctx, QN_UNSUPPORTED, "%s: a tensor stored in segments", label);
     QN_TRY(read_shape(ctx, tensor, label, dtype, &n_elems, &n_bytes));
     QN_TRY(read_elements(source, tensor, label, dtype, n_elems, n_bytes, &data));
+    if (tensor->cut && tensor->cut <= source->n_cuts && source->cuts[tensor->cut - 1].n_bytes >= QN_CUT_RELEASE)
+        qn_map_release(source->cuts[tensor->cut - 1].data, source->cuts[tensor->cut - 1].n_bytes);
     QN_TRY(qn_const_dense(ctx, source->arena, dtype, (int32_t)tensor->n_dims, tensor->dims, data, n_bytes, out));
     (*out)->name = qn_arena_strdup(source->arena, tensor->name ? tensor->name : "");
     return (*out)->name ? QN_OK : qn_fail_memory(ctx, strlen(tensor->name), "a name");
