@@ -1,7 +1,6 @@
 /* Conversion: passes over the graph, then the package. */
 #include "api/model.h"
 
-#include "base/hash.h"
 #include "passes/pass.h"
 #include "passes/report.h"
 #include "quant/quant.h"
@@ -25,7 +24,8 @@ static const char *base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-/* Names and hashes of the source's files; a package that is converted again keeps those it has. */
+/* Names of the source's files, to be hashed while the weights are written; a package that is converted again keeps what
+ * it has. */
 static qn_status record_sources(qn_context *ctx, qn_model *model, qn_provenance *p) {
     const qn_graph *graph = model->graph;
     const char **names, **hashes;
@@ -33,18 +33,16 @@ static qn_status record_sources(qn_context *ctx, qn_model *model, qn_provenance 
         return QN_OK;
     QN_NEW_ARRAY(ctx, model->arena, names, graph->n_sources);
     QN_NEW_ARRAY(ctx, model->arena, hashes, graph->n_sources);
+    QN_NEW_ARRAY(ctx, model->arena, p->hashes_made, graph->n_sources);
     for (int32_t i = 0; i < graph->n_sources; i++) {
-        qn_hash hash;
-        char text[64];
-        QN_TRY(qn_hash_file(ctx, graph->sources[i], &hash));
-        qn_hash_format(hash, text);
         names[i] = qn_arena_strdup(model->arena, base_name(graph->sources[i]));
-        hashes[i] = qn_arena_strdup(model->arena, text);
-        if (!names[i] || !hashes[i])
-            return qn_fail_memory(ctx, sizeof text, "provenance");
+        hashes[i] = p->hashes_made[i];
+        if (!names[i])
+            return qn_fail_memory(ctx, strlen(graph->sources[i]), "provenance");
     }
     p->source_names = names;
     p->source_hashes = hashes;
+    p->source_paths = (const char *const *)graph->sources;
     p->n_sources = graph->n_sources;
     return QN_OK;
 }

@@ -23,6 +23,8 @@ void qn_map_release(const void *data, size_t n);
  *  handler calls qn_outfile_unlink_all (async-signal-safe). */
 typedef struct qn_outfile qn_outfile;
 QN_MUST_USE qn_status qn_outfile_create(qn_context *ctx, const char *path, qn_outfile **out);
+/** Say that the file will have n_bytes, so that a disk too small for it is known at once, and writing is faster. */
+QN_MUST_USE qn_status qn_outfile_reserve(qn_context *ctx, qn_outfile *f, uint64_t n_bytes);
 /** Write at `offset`; several threads may write disjoint ranges. */
 QN_MUST_USE qn_status qn_outfile_write(qn_context *ctx, qn_outfile *f, uint64_t offset, const void *data, size_t n);
 /** Sync, rename over the target, destroy. */

@@ -16,10 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Bytes written between two calls that start putting them on disk. */
+#define WRITEBACK ((uint64_t)8 << 20)
+
 struct qn_outfile {
     char *path, *temporary;
     int fd;
     int slot;
+    uint64_t unsynced; /* bytes since the last such call; atomic */
     bool named; /* the temporary name is in the folder */
 };
 
@@ -121,6 +125,29 @@ qn_status qn_outfile_create(qn_context *ctx, const char *path, qn_outfile **out)
     return QN_OK;
 }
 
+qn_status qn_outfile_reserve(qn_context *ctx, qn_outfile *f, uint64_t n_bytes) {
+    if (n_bytes == 0)
+        return QN_OK;
+    if (n_bytes > (uint64_t)INT64_MAX)
+        return qn_fail(ctx, QN_SYSTEM, "%s: larger than a file may be", f->path);
+    int done;
+    do
+        done = fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)n_bytes);
+    while (done != 0 && errno == EINTR);
+    if (done != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+        return qn_fail(ctx, QN_SYSTEM, "%s: cannot reserve %llu bytes: %s", f->path, (unsigned long long)n_bytes,
+                       strerror(errno));
+    return QN_OK; /* a file system that cannot reserve can still write */
+}
+
+/* Have the system begin to put on disk what was written, now and then, so that the sync at the end waits for little. */
+static void start_writeback(qn_outfile *f, uint64_t n) {
+    if (__atomic_add_fetch(&f->unsynced, n, __ATOMIC_RELAXED) < WRITEBACK)
+        return;
+    __atomic_store_n(&f->unsynced, 0, __ATOMIC_RELAXED);
+    (void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 qn_status qn_outfile_write(qn_context *ctx, qn_outfile *f, uint64_t offset, const void *data, size_t n) {
     const char *at = data;
     if (offset > (uint64_t)INT64_MAX - n)
@@ -135,6 +162,7 @@ qn_status qn_outfile_write(qn_context *ctx, qn_outfile *f, uint64_t offset, cons
         offset += (uint64_t)done;
         n -= (size_t)done;
     }
+    start_writeback(f, (uint64_t)(at - (const char *)data));
     return QN_OK;
 }
 

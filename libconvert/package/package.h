@@ -13,6 +13,8 @@ typedef struct qn_provenance {
     int32_t n_sources;
     const char *const *source_names;  /**< file names without folder */
     const char *const *source_hashes; /**< "xxh3-128:..." */
+    const char *const *source_paths;  /**< or NULL. Given, qn_package_write hashes these files while it writes, into */
+    char (*hashes_made)[64];          /**< [n_sources], where source_hashes then point to */
 } qn_provenance;
 
 typedef struct qn_write_stats {

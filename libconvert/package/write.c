@@ -1,7 +1,7 @@
 /* Graphs to packages: layout first, then fill.
  *
  * Every offset follows from names, shapes and encodings, so the file is laid out before any weight is read. Each entry
- * is then an independent job: its bytes are streamed through a buffer of 1 MiB to their place, its CRC is computed on
+ * is then an independent job: its bytes are streamed in pieces of at most 1 MiB to their place, its CRC is computed on
  * the way, its local header is written last. Which thread does which job changes nothing in the file.
  */
 #include <inttypes.h>
@@ -11,12 +11,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/pool.h"
 #include "ir/check.h"
 #include "package/write.h"
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 1 << 20, DIRECT = PIECE / 16 };
 
 typedef struct job {
     qn_context *ctx;
@@ -24,6 +25,8 @@ typedef struct job {
     qn_message *message;
     qn_fill fill;
     void *user;
+    const qn_provenance *hash;     /* whose files are to be hashed, or NULL */
+    int64_t n_hashes;              /* jobs that do that, before those of the entries */
     uint64_t total;                /* bytes of all entries */
     _Atomic uint64_t done;
     _Atomic int status;            /* the first failure; QN_OK: none */
@@ -61,14 +64,22 @@ static qn_status flush(sink *s, const void *data, size_t n) {
     return QN_OK;
 }
 
-/** n bytes at the end of what has come; `data` NULL: zeros. */
+static qn_status flush_buffer(sink *s) {
+    size_t n = s->n_buffer;
+    s->n_buffer = 0;
+    return n ? flush(s, s->buffer, n) : QN_OK;
+}
+
+/** n bytes at the end of what has come; `data` NULL: zeros. Large pieces go past the buffer. */
 static qn_status push(sink *s, const uint8_t *data, size_t n) {
     while (n > 0) {
-        if (data && s->n_buffer == 0 && n >= PIECE) {
-            s->at += PIECE;
-            QN_TRY(flush(s, data, PIECE));
-            data += PIECE;
-            n -= PIECE;
+        if (data && n >= DIRECT) {
+            size_t direct = n < PIECE ? n : PIECE;
+            QN_TRY(flush_buffer(s));
+            s->at += direct;
+            QN_TRY(flush(s, data, direct));
+            data += direct;
+            n -= direct;
             continue;
         }
         size_t take = n < PIECE - s->n_buffer ? n : PIECE - s->n_buffer;
@@ -78,10 +89,8 @@ static qn_status push(sink *s, const uint8_t *data, size_t n) {
             memset(s->buffer + s->n_buffer, 0, take);
         s->n_buffer += take;
         s->at += take;
-        if (s->n_buffer == PIECE) {
-            s->n_buffer = 0;
-            QN_TRY(flush(s, s->buffer, PIECE));
-        }
+        if (s->n_buffer == PIECE)
+            QN_TRY(flush_buffer(s));
         data = data ? data + take : NULL;
         n -= take;
     }
@@ -134,16 +143,22 @@ static qn_status fill_entry(job *j, int64_t i, int worker) {
     QN_TRY(enter_part(&s, QN_MAX_PARTS - 1));
     if (s.at != s.entry->n_bytes)
         return qn_fail(j->ctx, QN_USAGE, "constant '%s' is filled with too few bytes", s.c->name);
-    if (s.n_buffer)
-        QN_TRY(flush(&s, s.buffer, s.n_buffer));
+    QN_TRY(flush_buffer(&s));
     qn_zip_put_local(s.entry, header);
     return qn_outfile_write(j->ctx, j->file, s.entry->header, header, (size_t)(s.entry->data - s.entry->header));
 }
 
-static void fill_entries(void *arg, int64_t begin, int64_t end, int worker) {
+static qn_status hash_source(const job *j, int64_t i) {
+    qn_hash hash;
+    QN_TRY(qn_hash_file(j->ctx, j->hash->source_paths[i], &hash));
+    qn_hash_format(hash, j->hash->hashes_made[i]);
+    return QN_OK;
+}
+
+static void do_jobs(void *arg, int64_t begin, int64_t end, int worker) {
     job *j = arg;
     for (int64_t i = begin; i < end && atomic_load(&j->status) == QN_OK; i++) {
-        int none = QN_OK, status = (int)fill_entry(j, i + 1, worker);
+        int none = QN_OK, status = (int)(i < j->n_hashes ? hash_source(j, i) : fill_entry(j, i - j->n_hashes + 1, worker));
         if (status != QN_OK)
             atomic_compare_exchange_strong(&j->status, &none, status);
     }
@@ -155,7 +170,7 @@ static qn_status fill_weights(job *j) {
     j->workers = calloc((size_t)n, sizeof *j->workers);
     if (!j->workers)
         return qn_fail_memory(j->ctx, (size_t)n * sizeof *j->workers, "the workers");
-    qn_parallel_for(j->ctx, j->message->n_entries - 1, 1, fill_entries, j);
+    qn_parallel_for(j->ctx, j->n_hashes + j->message->n_entries - 1, 1, do_jobs, j);
     for (int i = 0; i < n; i++) {
         free(j->workers[i].buffer);
         qn_arena_destroy(j->workers[i].arena);
@@ -194,6 +209,13 @@ static qn_status write_package(qn_context *ctx, qn_arena *arena, const qn_graph 
                                qn_fill fill, void *user, const char *path, qn_write_stats *stats) {
     qn_message message;
     uint64_t central;
+    job j = {.ctx = ctx, .fill = fill, .user = user};
+    if (provenance && provenance->source_paths) {
+        j.hash = provenance;
+        j.n_hashes = provenance->n_sources;
+        for (int32_t i = 0; i < provenance->n_sources; i++) /* of the length that it will have */
+            qn_hash_format((qn_hash){0, 0}, provenance->hashes_made[i]);
+    }
     QN_TRY(qn_graph_check(ctx, graph));
     QN_TRY(qn_message_build(ctx, arena, graph, provenance, fill, user, &message));
     size_t n = quern__package__get_packed_size(message.package);
@@ -203,16 +225,20 @@ static qn_status write_package(qn_context *ctx, qn_arena *arena, const qn_graph 
     if (!model)
         return qn_fail_memory(ctx, n, "model.pb");
     (void)quern__package__pack(message.package, model);
-    QN_TRY(qn_proto_check(ctx, model, n)); /* what a reader would refuse is refused here */
+    QN_TRY(qn_proto_check(ctx, model, n)); /* what a reader would refuse is refused before the work */
     message.entries[0].n_bytes = n;
     if (!qn_zip_place(message.entries, message.n_entries, &central))
         return qn_fail(ctx, QN_UNSUPPORTED, "the package does not fit 63 bits");
 
-    job j = {.ctx = ctx, .message = &message, .fill = fill, .user = user};
+    j.message = &message;
     for (int64_t i = 1; i < message.n_entries; i++)
         j.total += message.entries[i].n_bytes;
     QN_TRY(qn_outfile_create(ctx, path, &j.file));
-    qn_status status = fill_weights(&j);
+    qn_status status = qn_outfile_reserve(ctx, j.file, central);
+    if (status == QN_OK)
+        status = fill_weights(&j);
+    if (status == QN_OK && j.hash)
+        (void)quern__package__pack(message.package, model); /* with the hashes, in as many bytes */
     if (status == QN_OK)
         status = write_records(&j, arena, model, central, &stats->package_bytes);
     if (status != QN_OK) {

@@ -9,7 +9,7 @@
 #include "kernels/eval.h"
 #include "quant/quant.h"
 
-enum { CHUNK = 1 << 18 }; /* elements at a time */
+enum { CHUNK = 1 << 16 }; /* elements at a time: source and result stay in the second-level cache */
 
 typedef qn_status (*write_fn)(void *sink, int part, const void *data, size_t n);
 
@@ -18,6 +18,7 @@ typedef struct filler {
     qn_arena *arena;
     const qn_const *c;
     const qn_const *leaf;      /* the ready constant whose elements these are, one for one; or NULL */
+    size_t released;           /* bytes of the leaf given back by this walk */
     write_fn write;
     void *sink;
     const qn_const *clamped;   /* see find_clamped; NULL: the elements are streamed as they are */
@@ -30,11 +31,16 @@ typedef struct filler {
     int64_t n_clamped;
 } filler;
 
-/** The source elements [first, first + n) have been read. */
-static void release(const filler *f, int64_t first, int64_t n) {
-    size_t bytes = f->leaf ? qn_dtype_bytes(f->leaf->dtype) : 0;
-    if (bytes)
-        qn_map_release((const char *)f->leaf->part[QN_PART_VALUES].data + (size_t)first * bytes, (size_t)n * bytes);
+/** The source elements up to first + n have been read. Given back by the megabyte: each release interrupts the threads. */
+static void release(filler *f, int64_t first, int64_t n) {
+    enum { RELEASE = 8 << 20 };
+    size_t bytes = f->leaf ? qn_dtype_bytes(f->leaf->dtype) : 0, end = (size_t)(first + n) * bytes;
+    if (first == 0)
+        f->released = 0;
+    if (bytes == 0 || (end - f->released < RELEASE && first + n < qn_const_numel(f->c)))
+        return;
+    qn_map_release((const char *)f->leaf->part[QN_PART_VALUES].data + f->released, end - f->released);
+    f->released = end;
 }
 
 /** The constant whose elements are those of c, up to a cast: c itself, or the operand of a Cast or Identity. */
@@ -58,7 +64,7 @@ static const qn_const *skip_identity(const qn_const *c) {
 /* ---- stored as it is ------------------------------------------------------------------------- */
 
 static qn_status copy_parts(filler *f) {
-    enum { PIECE = 1 << 20 };
+    enum { PIECE = 4 << 20 };
     for (int part = 0; part < QN_MAX_PARTS; part++) {
         const char *data = f->c->part[part].data;
         size_t n;
@@ -84,25 +90,38 @@ static const qn_const *find_clamped(const qn_const *c) {
     return x && x->dtype == QN_F32 ? x : NULL;
 }
 
+/** True when one of h[0..n) has all bits of `infinite` set: an infinity or a NaN. Four at a time: adding the lowest bit
+ *  of the exponent to each carries into the sign's place just then. */
+static bool has_infinite(const uint16_t *h, int64_t n, uint16_t infinite) {
+    const uint64_t mask = infinite * (uint64_t)0x0001000100010001, one = (0x8000u - infinite) * (uint64_t)0x0001000100010001;
+    uint64_t any = 0, four;
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        memcpy(&four, h + i, sizeof four);
+        any |= (four & mask) + one;
+    }
+    bool found = (any & 0x8000800080008000) != 0;
+    for (; i < n; i++)
+        found = found || (h[i] & infinite) == infinite;
+    return found;
+}
+
 /** x[0..n) as halves: finite numbers outside the range become the largest finite one, infinities stay. */
 static void narrow(filler *f, const float *x, int64_t n) {
     const bool f16 = f->c->dtype == QN_F16;
     const uint16_t infinite = f16 ? 0x7c00 : 0x7f80;
-    const float largest = f16 ? QN_F16_MAX : qn_bf16_to_f32(0x7f7f);
     uint16_t *h = f->half;
-    float max = 0;
     if (f16)
         qn_f32_to_f16_n(x, h, (size_t)n);
     else
         qn_f32_to_bf16_n(x, h, (size_t)n);
-    for (int64_t i = 0; i < n; i++)
-        max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
-    if (!(max > largest))
+    if (!has_infinite(h, n, infinite))
         return;
     for (int64_t i = 0; i < n; i++) {
-        if ((h[i] & 0x7fff) == infinite && !isinf(x[i]))
+        bool clamp = (h[i] & 0x7fff) == infinite && !isinf(x[i]);
+        if (clamp)
             h[i]--;
-        f->n_clamped += f->counts && fabsf(x[i]) > largest && !isinf(x[i]);
+        f->n_clamped += clamp && f->counts;
     }
 }
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "tests/test.h"
 
 /* What the command prints; NULL when there is no such program (exit 127). */
@@ -81,6 +82,13 @@ QN_TEST(package_second_reader_real_models) {
         ASSERT_OK(ctx, qn_model_convert(ctx, model, &options, path, NULL));
         ASSERT_OK(ctx, qn_package_verify(ctx, path, NULL, NULL));
         ASSERT_OK(ctx, qn_package_read(ctx, path, true, &p, &back));
+        qn_hash hash; /* made while the weights were written */
+        char text[64];
+        ASSERT_OK(ctx, qn_hash_file(ctx, source, &hash));
+        qn_hash_format(hash, text);
+        assert_int_equal(p.n_sources, 1);
+        assert_string_equal(p.source_names[0], "model.onnx");
+        assert_string_equal(p.source_hashes[0], text);
         snprintf(command, sizeof command, "python3 -B tests/package/read_quern.py %s 2>&1", path);
         char *theirs = output_of(command, &status), *ours = qn_test_dump(ctx, back, &p);
         if (!theirs)
