@@ -248,6 +248,26 @@ typedef struct qn_convert_report {
 QN_API QN_MUST_USE qn_status qn_model_convert(qn_context *ctx, qn_model *model, const qn_convert_options *options,
                                               const char *path, const qn_convert_report **report);
 
+/** How far an output may be from its reference; NAN: not asked for. */
+typedef struct qn_bounds {
+    double min_cosine, min_sqnr; /**< least cosine; least SQNR in dB */
+    double max_abs, max_rel;     /**< as in qn_comparison */
+} qn_bounds;
+
+/** A conversion as a YAML file says it; docs/recipes.md has the keys. Everything in it belongs to it. */
+typedef struct qn_recipe {
+    const char *description;     /**< or NULL */
+    qn_convert_options options;  /**< what the file does not give is zero, QN_NONE or NULL; so is `recipe` */
+    const char *const *dims;     /**< "NAME=RANGE", for qn_load_options */
+    int32_t n_dims;
+    qn_bounds bounds;            /**< of `validate` */
+} qn_recipe;
+
+/** Read the recipe at `path`. QN_MALFORMED says where ("R.yaml:3:1: unknown key ..."); QN_UNSUPPORTED names a weight
+ *  scheme that this version lacks. End it with qn_recipe_destroy (NULL is fine), after the last use of its options. */
+QN_API QN_MUST_USE qn_status qn_recipe_load(qn_context *ctx, const char *path, qn_recipe **out);
+QN_API void qn_recipe_destroy(qn_recipe *recipe);
+
 /** Check every byte of the package at `path` against its own records. */
 QN_API QN_MUST_USE qn_status qn_package_check(qn_context *ctx, const char *path);
 

@@ -52,6 +52,9 @@ double compare_load_ms(const compare_run *run);
 qn_status compare_runs(qn_context *ctx, const cli_args *args, const compare_run *reference, const compare_run *variant,
                        const qn_tensor *mask, const compare_bounds *bounds, compare_variant *out);
 
+/* Set pass and why of a row whose numbers are there. */
+void compare_judge(compare_row *row, const compare_bounds *bounds);
+
 /* Copy the names that the rows borrow from their run, so that the run can go. */
 qn_status compare_keep_names(compare_variant *variant);
 void compare_variant_free(compare_variant *variant);

@@ -174,7 +174,7 @@ static bool broke(compare_row *row, const char *what, double value, const char *
     return true;
 }
 
-static void judge(compare_row *row, const compare_bounds *b) {
+void compare_judge(compare_row *row, const compare_bounds *b) {
     const qn_comparison *c = &row->numbers;
     row->pass = true;
     if (c->first_bad >= 0)
@@ -214,7 +214,7 @@ static qn_status compare_one(qn_context *ctx, const compare_bounds *b, const qn_
     qn_status status = qn_tensor_compare(ctx, &r->tensor, &v->tensor, &options, &row->numbers);
     free(bytes);
     if (status == QN_OK)
-        judge(row, b);
+        compare_judge(row, b);
     return status;
 }
 
