@@ -142,12 +142,12 @@ static qn_status write_values(void *arg, int64_t first, int64_t n, const void *d
 
 /* ---- affine int8 ------------------------------------------------------------------------------------ */
 
-/** data[0..n) as float32. */
+/** data[0..n), aligned, as float32. */
 static qn_status widen(filler *f, const void *data, int64_t n, const float **out) {
     *out = f->wide;
     switch (f->c->dtype) {
     case QN_F32:
-        memcpy(f->wide, data, (size_t)n * sizeof *f->wide);
+        *out = data;
         return QN_OK;
     case QN_F16:
         qn_f16_to_f32_n(data, f->wide, (size_t)n);
