@@ -82,8 +82,8 @@ static qn_status align_inputs(qn_context *ctx, qn_arena *scratch, const qn_node 
                               int32_t n_in) {
     qn_tensor *copy = NULL;
     for (int32_t i = 0; i < n_in; i++) {
-        const qn_tensor *t = &(*in)[i];
-        if (t->dtype == QN_NONE || is_aligned(t->data, t->dtype) ||
+        const qn_tensor t = (*in)[i];
+        if (t.dtype == QN_NONE || is_aligned(t.data, t.dtype) ||
             (i == 0 && qn_op_row(node->op)->kind == QN_KIND_MOVE && node->op != QN_OP_ScatterND))
             continue;
         if (!copy) {
@@ -91,10 +91,10 @@ static qn_status align_inputs(qn_context *ctx, qn_arena *scratch, const qn_node 
             memcpy(copy, *in, (size_t)n_in * sizeof *copy);
             *in = copy;
         }
-        copy[i].data = qn_arena_alloc(scratch, t->n_bytes);
+        copy[i].data = qn_arena_alloc(scratch, t.n_bytes);
         if (!copy[i].data)
-            return qn_fail_memory(ctx, t->n_bytes, "an operand");
-        memcpy(copy[i].data, t->data, t->n_bytes);
+            return qn_fail_memory(ctx, t.n_bytes, "an operand");
+        memcpy(copy[i].data, t.data, t.n_bytes);
     }
     return QN_OK;
 }

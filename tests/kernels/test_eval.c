@@ -104,6 +104,26 @@ QN_TEST(kernels_eval_refused) {
     end(&f);
 }
 
+/* Concat reads its first operand where it lies; the others are copied, each from its own place. */
+QN_TEST(kernels_eval_several_unaligned) {
+    fixture f = begin("const %a: float32[2] = {1, 2}\n"
+                      "const %b: float32[2] = {3, 4}\n"
+                      "const %c: float32[2] = {5, 6}\n"
+                      "%y: float32[6] = Concat(%a, %b, %c) {axis=0}\n");
+    static const char *const names[] = {"a", "b", "c"};
+    char odd[3][16];
+    qn_tensor y;
+    for (int i = 0; i < 3; i++) {
+        qn_const *c = qn_graph_find(f.graph, names[i])->constant;
+        memcpy(odd[i] + 1, c->part[QN_PART_VALUES].data, 8);
+        c->part[QN_PART_VALUES].data = odd[i] + 1;
+    }
+    ASSERT_OK(f.ctx, qn_const_eval(f.ctx, f.arena, const_of(&f, "y"), &y));
+    for (int i = 0; i < 6; i++)
+        assert_true(((const float *)y.data)[i] == (float)(i + 1));
+    end(&f);
+}
+
 QN_TEST(kernels_eval_encoded) {
     qn_context *ctx = qn_test_context();
     qn_arena *arena = qn_arena_create();
