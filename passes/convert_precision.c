@@ -119,8 +119,8 @@ static void warn_clamped(qn_context *ctx, qn_dtype narrow, const char *name, int
                clamped, n, qn_dtype_name(narrow));
 }
 
-/** A ready float32 constant of a few elements, converted. */
-static qn_status convert_small(converter *c, const qn_const *old, qn_const **out) {
+/** A ready float32 constant of a few elements, converted. `name` when it has none of its own (a tensor of an attribute). */
+static qn_status convert_small(converter *c, const char *name, const qn_const *old, qn_const **out) {
     qn_context *ctx = c->run->ctx;
     int64_t n = qn_const_numel(old), clamped = 0;
     uint16_t *data;
@@ -128,8 +128,8 @@ static qn_status convert_small(converter *c, const qn_const *old, qn_const **out
     for (int64_t i = 0; i < n; i++)
         data[i] = narrow_bits(c->narrow, (float)qn_const_f64(old, i), &clamped);
     QN_TRY(qn_const_dense(ctx, c->run->graph->arena, c->narrow, old->rank, old->dims, data, (size_t)n * sizeof *data, out));
-    (*out)->name = old->name;
-    warn_clamped(ctx, c->narrow, old->name, clamped, n);
+    (*out)->name = old->name && old->name[0] ? old->name : name;
+    warn_clamped(ctx, c->narrow, (*out)->name, clamped, n);
     return QN_OK;
 }
 
@@ -145,7 +145,7 @@ static qn_status convert_const(converter *c, qn_graph *graph, const char *name, 
         return QN_OK;
     }
     if (qn_const_is_ready(old) && qn_const_numel(old) <= SMALL)
-        return convert_small(c, old, out);
+        return convert_small(c, name, old, out);
     QN_TRY(qn_value_constant(ctx, graph, name, old, &source));
     QN_TRY(qn_node_create(ctx, graph, NULL, QN_OP_Cast, name, &source, 1, 1, &cast));
     QN_TRY(qn_node_set_int(ctx, cast, "to", c->narrow));
@@ -220,14 +220,11 @@ static qn_status narrow_fill(converter *c, qn_node *node) {
     qn_const *fill, *converted;
     qn_attr attr = {.name = "value", .kind = QN_ATTR_TENSOR};
     QN_TRY(qn_const_dense(c->run->ctx, node->graph->arena, QN_F32, 1, &one, &zero, sizeof zero, &fill));
-    fill->name = node->name;
-    if (a && a->kind == QN_ATTR_TENSOR) {
+    if (a && a->kind == QN_ATTR_TENSOR)
         *fill = *a->as.tensor;
-        fill->name = fill->name ? fill->name : node->name;
-    }
     if (!qn_const_is_ready(fill))
         return qn_fail(c->run->ctx, QN_MALFORMED, "%s: its value has no bytes", qn_node_label(node));
-    QN_TRY(convert_small(c, fill, &converted));
+    QN_TRY(convert_small(c, node->out[0]->name, fill, &converted));
     attr.as.tensor = converted;
     return qn_node_set_attr(c->run->ctx, node, &attr);
 }

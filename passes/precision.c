@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/activation.h"
 #include "passes/match.h"
 
 /** What an op does to ranges. */
@@ -218,6 +219,28 @@ static qn_range cast_range(const qn_precision_plan *plan, const qn_node *node) {
     }
 }
 
+/* ---- open values ----------------------------------------------------------------------------------- */
+
+static bool is_open(const qn_precision_plan *plan, const qn_value *v) {
+    return v && !v->constant && (plan->open[v->id] || plan->range[v->id] == QN_RANGE_LARGE);
+}
+
+/** Whether the results of a node, of whatever dtype, follow the scale of an open operand. */
+static bool makes_open(const qn_precision_plan *plan, const qn_node *node) {
+    static const qn_activation_kind bounded[] = {QN_ACT_SIGMOID, QN_ACT_TANH, QN_ACT_HARDSIGMOID};
+    rule r = rule_of(node->op);
+    qn_activation act;
+    if (r == NORM || r == BOUNDED || r == GATED || r == TAKES)
+        return false;
+    for (size_t i = 0; i < sizeof bounded / sizeof bounded[0] && qn_activation_of(node, &act); i++)
+        if (act.kind == bounded[i])
+            return false;
+    for (int32_t i = 0; i < node->n_in; i++)
+        if (is_open(plan, node->in[i]))
+            return true;
+    return false;
+}
+
 static qn_status analyse_graph(qn_pass_run *run, qn_graph *graph, qn_precision_plan *plan, int depth);
 
 /** If: what its branches give decides what it gives. */
@@ -227,14 +250,19 @@ static qn_status analyse_branches(qn_pass_run *run, qn_node *node, qn_precision_
             QN_TRY(analyse_graph(run, node->attrs[i].as.graph, plan, depth + 1));
     for (int32_t k = 0; k < node->n_out; k++) {
         qn_range worst = QN_RANGE_NORMAL;
-        if (!is_f32(node->out[k]))
+        bool open = false;
+        if (!node->out[k])
             continue;
         for (int32_t i = 0; i < node->n_attrs; i++) {
             const qn_graph *branch = node->attrs[i].kind == QN_ATTR_GRAPH ? node->attrs[i].as.graph : NULL;
             bool constant;
             qn_range r = branch && k < branch->n_outputs ? class_of(plan, branch->outputs[k].value, &constant) : worst;
             worst = r > worst ? r : worst;
+            open = open || (branch && k < branch->n_outputs && is_open(plan, branch->outputs[k].value));
         }
+        plan->open[node->out[k]->id] = open;
+        if (!is_f32(node->out[k]))
+            continue;
         plan->range[node->out[k]->id] = worst;
         plan->narrow[node->out[k]->id] = worst == QN_RANGE_NORMAL;
     }
@@ -265,6 +293,7 @@ static qn_range node_range(const qn_pass_run *run, const qn_precision_plan *plan
         return o.n_exact && !o.n_normal && o.largest_constant <= SMALL_TABLE ? QN_RANGE_EXACT : QN_RANGE_NORMAL;
     case GATED:
         *inside = true;
+        *wide = run->options->precision == QN_F16 && is_open(plan, node->in[0]);
         return QN_RANGE_NORMAL;
     case MUL:
         return mul_range(plan, node, wide);
@@ -301,10 +330,14 @@ static bool touches_f32(const qn_node *node) {
 static qn_status analyse_node(qn_pass_run *run, qn_node *node, qn_precision_plan *plan, int depth) {
     if (rule_of(node->op) == BRANCH)
         return analyse_branches(run, node, plan, depth);
+    for (int32_t i = 0; i < node->n_out; i++)
+        if (node->out[i])
+            plan->open[node->out[i]->id] = makes_open(plan, node);
     if (rule_of(node->op) == TAKES || !touches_f32(node))
         return QN_OK;
     bool wide = false, inside = false, makes_f32 = false;
     qn_range range = node_range(run, plan, node, &wide, &inside);
+    bool back = wide && range == QN_RANGE_NORMAL; /* to numbers that no scale of their operands is left in */
     if (qn_precision_kept(run->options, node)) {
         wide = true;
         range = QN_RANGE_NORMAL;
@@ -317,6 +350,7 @@ static qn_status analyse_node(qn_pass_run *run, qn_node *node, qn_precision_plan
         /* the statistics that LayerNormalization also gives are float32 by its definition */
         bool fixed = node->op == QN_OP_LayerNormalization && i > 0;
         plan->range[node->out[i]->id] = range;
+        plan->open[node->out[i]->id] &= !back;
         plan->narrow[node->out[i]->id] = !wide && !fixed;
         makes_f32 = true;
     }
@@ -341,6 +375,7 @@ qn_status qn_precision_analyse(qn_pass_run *run, qn_precision_plan *plan) {
     plan->n_nodes = qn_graph_node_bound(run->graph);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->node, plan->n_nodes);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->range, plan->n_values);
+    QN_NEW_ARRAY(run->ctx, run->scratch, plan->open, plan->n_values);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->narrow, plan->n_values);
     return analyse_graph(run, run->graph, plan, 0);
 }

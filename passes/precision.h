@@ -10,6 +10,14 @@
  * A node that reads or makes a class other than NORMAL works and stores in float32, until something brings the numbers
  * back: a quotient of two such values, a bounded function (Tanh, Sin ...), a norm, a product with weights. So a
  * decomposed norm or softmax, a rotary table and the arithmetic of masks stay in float32 from end to end.
+ *
+ * Beside its class a value is *open* when its scale follows that of a LARGE one: made from it by products, sums, rectifiers
+ * and moves, with no norm, gate, bounded function or quotient in between. An open value is stored narrow (rounding is
+ * relative, and so are the errors of the products that read it), but in float16 an LSTM or GRU that reads one works and
+ * stores in float32, weights included. A gate turns on an absolute amount of about 1, while the error of its sum is relative
+ * to terms that grow with the signal: of sums of +-20000 (magnitudes of a spectrum that went through convolutions alone)
+ * 2^-12 is 5, and a unit near its threshold flips. In bfloat16 the input itself is off by 2^-9, and wide weights gain
+ * nothing.
  */
 #ifndef QN_PASSES_PRECISION_H
 #define QN_PASSES_PRECISION_H
@@ -36,6 +44,7 @@ typedef enum qn_width {
 typedef struct qn_precision_plan {
     qn_width *node;      /**< by node id */
     qn_range *range;     /**< by value id */
+    bool *open;          /**< by value id: its scale follows that of a LARGE value */
     bool *narrow;        /**< by value id: a float32 value of now that is to be stored narrow */
     uint32_t n_values, n_nodes; /**< bounds of the ids when the plan was made */
 } qn_precision_plan;

@@ -92,7 +92,9 @@ static const char *wide_reason(const reporter *r, const qn_value *v) {
     }
     if (v->n_uses == 0)
         return "";
-    return qn_arena_printf(r->arena, "range or exactness (%s)", qn_op_row(v->uses[0].node->op)->name);
+    qn_op op = v->uses[0].node->op;
+    const char *why = op == QN_OP_LSTM || op == QN_OP_GRU ? "gates that read an open range" : "range or exactness";
+    return qn_arena_printf(r->arena, "%s (%s)", why, qn_op_row(op)->name);
 }
 
 static qn_status report_value(reporter *r, const qn_value *v) {
@@ -165,5 +167,26 @@ qn_status qn_report_constants(qn_context *ctx, qn_arena *arena, const qn_graph *
     *n_rows = r.n_rows;
     if (source)
         *source = sum;
+    return QN_OK;
+}
+
+/* ---- patterns ---------------------------------------------------------------------------------- */
+
+static qn_status find_kept(qn_context *ctx, qn_graph *graph, void *arg) {
+    qn_pass_options *one = arg;
+    (void)ctx;
+    for (const qn_node *node = graph->first; node && one->n_keep_fp32 > 0; node = node->next)
+        if (qn_precision_kept(one, node))
+            one->n_keep_fp32 = 0; /* found */
+    return QN_OK;
+}
+
+qn_status qn_report_patterns(qn_context *ctx, const qn_graph *graph, const qn_pass_options *options) {
+    for (int32_t i = 0; i < options->n_keep_fp32; i++) {
+        qn_pass_options one = {.keep_fp32 = &options->keep_fp32[i], .n_keep_fp32 = 1};
+        QN_TRY(qn_graph_each(ctx, (qn_graph *)(uintptr_t)graph, find_kept, &one));
+        if (one.n_keep_fp32 > 0)
+            qn_log(ctx, QN_LOG_WARN, "keep-fp32 pattern '%s' names no node and no op", options->keep_fp32[i]);
+    }
     return QN_OK;
 }

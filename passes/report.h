@@ -13,4 +13,7 @@ QN_MUST_USE qn_status qn_report_constants(qn_context *ctx, qn_arena *arena, cons
                                           const qn_pass_options *options, qn_convert_row **rows, int32_t *n_rows,
                                           uint64_t *source_bytes);
 
+/** Warn of each keep_fp32 pattern that no node of the graph (after the passes) matches. */
+QN_MUST_USE qn_status qn_report_patterns(qn_context *ctx, const qn_graph *graph, const qn_pass_options *options);
+
 #endif

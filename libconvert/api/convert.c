@@ -122,6 +122,7 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
     QN_TRY(check_options(ctx, o));
     if (!o->no_passes)
         QN_TRY(qn_passes_run(ctx, model->graph, &options, &stats, &n_stats));
+    QN_TRY(qn_report_patterns(ctx, model->graph, &options));
     QN_TRY(make_provenance(ctx, model, o));
     QN_TRY(qn_package_write(ctx, model->graph, &model->provenance, qn_fill_const, NULL, path, &written));
     QN_TRY(qn_model_describe(ctx, model));

@@ -36,6 +36,8 @@ qn_status qn_up_constant(qn_source_node *n) {
         QN_NEW(ctx, graph->arena, c);
         *c = *a->as.tensor;
         QN_TRY(qn_value_constant(ctx, graph, name, c, &value));
+        if (!c->name || !c->name[0])
+            c->name = value->name;
         return name_result(n, value);
     }
     case QN_ATTR_STRING:

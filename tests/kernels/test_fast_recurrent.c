@@ -55,3 +55,28 @@ QN_TEST(kernels_recurrent_large) {
     check("LSTM", 4, 300, 32, 1, 33, ", direction=\"reverse\", layout=1", 1, true);
     check("GRU", 3, 2, 40, 8, 128, "", 1, false);
 }
+
+/* Inputs in thousands whose terms cancel: cells near their thresholds are as exact as with small ones. */
+static void check_loud(const char *node, int64_t gates, bool batch_first) {
+    enum { T = 3, B = 2, I = 96, H = 8 };
+    node_test t = node_begin();
+    qn_tensor x = scaled(batch_first ? pattern(&t, 1, DIMS(B, T, I)) : pattern(&t, 1, DIMS(T, B, I)), 4099.3);
+    qn_tensor w = scaled(pattern(&t, 2, DIMS(1, gates * H, I)), 0.3), r = scaled(pattern(&t, 3, DIMS(1, gates * H, H)), 0.25);
+    qn_tensor b = pattern(&t, 4, DIMS(1, 2 * gates * H));
+    float *px = x.data, *pw = w.data;
+    for (int64_t i = 0; i < T * B; i++) /* odd elements repeat the even ones; the weights nearly cancel them */
+        for (int64_t k = 1; k < I; k += 2)
+            px[i * I + k] = px[i * I + k - 1];
+    for (int64_t i = 0; i < gates * H; i++)
+        for (int64_t k = 1; k < I; k += 2)
+            pw[i * I + k] = -pw[i * I + k - 1] * (1 + 1e-5f * (float)(i % 7));
+    check_fast(node, TOL, 2, IN(x, w, r, b));
+    node_end(&t);
+}
+
+QN_TEST(kernels_recurrent_large_inputs) {
+    check_loud("LSTM {hidden_size=8}", 4, false);
+    check_loud("LSTM {hidden_size=8, layout=1}", 4, true);
+    check_loud("GRU {hidden_size=8}", 3, false);
+    check_loud("GRU {hidden_size=8, linear_before_reset=1, layout=1}", 3, true);
+}

@@ -107,6 +107,10 @@ static const row g_rows[] = {
      "input %x: float32[2,4]\nconst %m: float32[2,4] = {0, -3.4028235e38, 0, 70000, -inf, 1, 2, -65504}\n"
      "%a = Add(%x, %m)\n%y = Softmax(%a)\noutput %y\n",
      QN_F16, NULL, "a y m ", "", 2, "constant 'm': 2 of 8 elements clamped to the range of float16"},
+    {"a fill value beyond the range",
+     "input %n: int64[1]\ninput %x: float32[m]\n%f = ConstantOfShape(%n) {value=float32[1]{-1e9}}\n%t = Tanh(%x)\n"
+     "%y = Add(%t, %f)\noutput %y\n",
+     QN_F16, NULL, "f t y ", "", 2, "constant 'f': 1 of 1 elements clamped to the range of float16"},
     {"a guard that float16 cannot hold",
      "input %x: float32[2,4]\nconst %m: float32[] = 1e-9\n%t = Tanh(%x)\n%a = Add(%t, %m)\n%l = Log(%a)\n%y = Tanh(%l)\noutput %y\n",
      QN_F16, NULL, "t y ", "a l m ", 4, NULL},
@@ -154,6 +158,28 @@ static const row g_rows[] = {
      "%f = Cast(%a) {to=1}\n%t = Tanh(%f)\n%i = Cast(%t) {to=10}\n%b = MatMul(%i, %w)\n%o = Cast(%b) {to=1}\n"
      "output %o\n",
      QN_F16, NULL, "h a t b ", "x o ", 2, NULL},
+    {"gates that read magnitudes through products alone",
+     "input %x: float32[3,2,8]\nconst %k: float32[8,6] = random(1)\nconst %w: float32[1,16,6] = random(2)\n"
+     "const %r: float32[1,16,4] = random(3)\n"
+     "%p = Mul(%x, %x)\n%m = Sqrt(%p)\n%e = MatMul(%m, %k)\n%l = Relu(%e)\n%y, %h = LSTM(%l, %w, %r) {hidden_size=4}\n"
+     "%z = Relu(%h)\noutput %y\noutput %z\n",
+     QN_F16, NULL, "e l k z ", "p m w r y h ", 4, NULL},
+    {"gates that read magnitudes by way of a branch",
+     "input %f: bool[]\ninput %x: float32[3,2,6]\nconst %w: float32[1,12,6] = random(2)\nconst %r: float32[1,12,4] = random(3)\n"
+     "%p = Mul(%x, %x)\n%m = Sqrt(%p)\n%e = Sigmoid(%m)\n"
+     "%b = If(%f) {then_branch={\noutput %m\n}, else_branch={\noutput %e\n}}\n"
+     "%y = GRU(%b, %w, %r) {hidden_size=4}\noutput %y\n",
+     QN_F16, NULL, "", "w r y ", 0, NULL},
+    {"gates behind a bounded function",
+     "input %x: float32[3,2,8]\nconst %k: float32[8,6] = random(1)\nconst %w: float32[1,16,6] = random(2)\n"
+     "const %r: float32[1,16,4] = random(3)\n"
+     "%p = Mul(%x, %x)\n%m = Sqrt(%p)\n%e = MatMul(%m, %k)\n%l = Tanh(%e)\n%y = LSTM(%l, %w, %r) {hidden_size=4}\noutput %y\n",
+     QN_F16, NULL, "e l k w r y ", "p m ", 2, NULL},
+    {"gates of bfloat16, whose input is off by more than their weights",
+     "input %x: float32[3,2,8]\nconst %k: float32[8,6] = random(1)\nconst %w: float32[1,16,6] = random(2)\n"
+     "const %r: float32[1,16,4] = random(3)\n"
+     "%p = Mul(%x, %x)\n%m = Sqrt(%p)\n%e = MatMul(%m, %k)\n%y = LSTM(%e, %w, %r) {hidden_size=4}\noutput %y\n",
+     QN_BF16, NULL, "e k w r y ", "p m ", 2, NULL},
     {"an output that is a constant, and an input that is an output",
      "input %x: float32[4]\nconst %c: float32[4] = random(1)\n%y = Add(%x, %c)\noutput %y\noutput %c\noutput %x\n",
      QN_F16, NULL, "y ", "c x ", 2, NULL},

@@ -132,7 +132,12 @@ static qn_status project(const recurrent *r, int64_t dir, int64_t t0, int64_t t1
         g.m *= r->B;
         g.a.data = x + t0 * r->B * r->I;
     }
-    return qn_gemm_run(r->args->ctx, &g);
+    QN_TRY(qn_gemm_run(r->args->ctx, &g));
+    int64_t rows = (t1 - t0) * (r->batch_first ? 1 : r->B), n = r->batch_first ? r->B : 1;
+    x += t0 * (r->batch_first ? 1 : r->B) * r->I;
+    for (int64_t b = 0; b < n; b++)
+        qn_recurrent_refine(r->args->ctx, rows, r->I, r->G, x + b * r->T * r->I, w, r->bias, r->projection + b * rows * r->G);
+    return QN_OK;
 }
 
 /* The bias that a step can add at once: that of the input and that of the state, but for GRU's last gate when its state
