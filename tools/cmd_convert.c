@@ -1,5 +1,7 @@
 #include "tools/convert.h"
 
+#include <sys/stat.h>
+
 /* ---- the closing table --------------------------------------------------------------------------- */
 
 static void print_report(const cli_args *args, const qn_convert_report *r) {
@@ -73,9 +75,18 @@ static int convert(qn_context *ctx, const cli_args *args, const convert_plan *pl
     return code;
 }
 
+/* The package would take the source's place, and nothing would be left to validate against. */
+static bool same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static int run(const cli_args *args) {
-    if (!cli_string(args, "output", NULL))
+    const char *output = cli_string(args, "output", NULL);
+    if (!output)
         return cli_usage("convert: -o OUT.quern is missing");
+    if (same_file(cli_operand(args, 0), output))
+        return cli_usage("convert: -o %s would replace the source", output);
     qn_context *ctx = cli_context(args);
     if (!ctx)
         return QN_USAGE;

@@ -3,6 +3,7 @@ try() { $QUERN "$@"; echo "exit $?" >&2; }
 try frobnicate
 try convert model.onnx
 try convert
+try convert model.onnx -o ./model.onnx
 try convert model.onnx -o x.quern --precision fp8
 try convert model.onnx -o x.quern --weights int9
 try convert model.onnx -o x.quern --precise
