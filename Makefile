@@ -61,6 +61,8 @@ LIB_O    := $(call obj,$(LIB_SRC)) $(GEN_O)
 RUN_O    := $(call obj,$(RUN_SRC)) $G/package.pb-c.o
 TOOL_O   := $(call obj,$(TOOL_SRC))
 TEST_O   := $(call obj,$(TEST_SRC))
+# Templates that a file per instruction set includes (*_impl.h) want something defined first; all others stand alone.
+HDR_OK   := $(patsubst %,$B/%.ok,$(filter-out %_impl.h,$(ALL_HDR)))
 
 # What apt installs, by use: building and testing; `make fuzz`, `make lint` and `make valgrind` need EXTRA_DEPS.
 DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libdeflate-dev libxxhash-dev libjansson-dev \
@@ -108,6 +110,11 @@ $B/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	$Q$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+# Each header compiles by itself.
+$B/%.h.ok: %.h | $(GEN_H)
+	@mkdir -p $(@D)
+	@echo "  HDR  $<"
+	$Qprintf '#include "%s"\n' $< | $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c - && touch $@
 $G/%.o: $G/%.c
 	@echo "  CC   $<"
 	$Q$(CC) $(CPPFLAGS) $(GEN_CFLAGS) -w -MMD -MP -c -o $@ $<
@@ -115,7 +122,7 @@ $G/%.pb-c.c $G/%.pb-c.h &: schemas/%.proto
 	@mkdir -p $G
 	$Qprotoc-c -Ischemas --c_out=$G $<
 
--include $(LIB_O:.o=.d) $(TOOL_O:.o=.d) $(TEST_O:.o=.d)
+-include $(LIB_O:.o=.d) $(TOOL_O:.o=.d) $(TEST_O:.o=.d) $(HDR_OK:.ok=.d)
 
 .PHONY: all help deps deps-extra demo test unit test-isa asan fuzz valgrind bench format lint install uninstall clean
 
@@ -145,7 +152,7 @@ test: deps ## install what is missing, build, run all tests
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory unit
 
-unit: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## build and run the tests, nothing installed
+unit: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants $(HDR_OK) ## build and run the tests, nothing installed
 	@QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(T)
 
 test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the kernel tests once for each instruction set below the machine's

@@ -1,3 +1,4 @@
+/* A piece of attention (attention.h says which) for one instruction set. */
 #include "kernels/attention/attention.h"
 #include "kernels/simd/math.h"
 

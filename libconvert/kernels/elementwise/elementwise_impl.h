@@ -1,3 +1,4 @@
+/* Spans of element-wise ops for one instruction set. */
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/simd/activate.h"
 

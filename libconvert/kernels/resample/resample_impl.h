@@ -1,3 +1,4 @@
+/* Resize by taps and MaxPool, a band of output rows at a time, for one instruction set. */
 #include "kernels/resample/resample.h"
 #include "kernels/simd/simd.h"
 
