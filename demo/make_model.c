@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "tests/read/onnx_build.h"
 
 enum { PATCH = 14, GRID = 16, HEAD = 64 };
@@ -23,22 +24,6 @@ static int g_counter;
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* splitmix64 */
-static double uniform(void) {
-    uint64_t z = (g_seed += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-/* The sum of twelve uniforms has variance 1: about normal, and the same on every libm. */
-static double normal(void) {
-    double sum = -6;
-    for (int i = 0; i < 12; i++)
-        sum += uniform();
-    return sum;
-}
-
 static const char *weight(const char *name, const int64_t *dims, double scale) {
     int64_t n = 1, rank = 0;
     for (; dims[rank] >= 0; rank++)
@@ -46,7 +31,7 @@ static const char *weight(const char *name, const int64_t *dims, double scale) {
     const int64_t row = n / dims[0];
     float *data = malloc((size_t)n * sizeof *data);
     for (int64_t i = 0; i < n; i++)
-        data[i] = (float)(normal() * scale * ((i / row) % 97 == 5 ? 3 : 1));
+        data[i] = (float)(qn_random_normal(&g_seed) * scale * ((i / row) % 97 == 5 ? 3 : 1));
     pb_message(&g_graph, OB_INITIALIZER, ob_tensor(name, QN_F32, dims, data, (size_t)n * sizeof *data));
     free(data);
     return name;
@@ -56,7 +41,7 @@ static const char *vector(const char *name, int64_t n, double mean, double sprea
     const int64_t dims[] = {n, -1};
     float *data = malloc((size_t)n * sizeof *data);
     for (int64_t i = 0; i < n; i++)
-        data[i] = (float)(i % 61 == 7 && outlier > 0 ? outlier : mean + spread * normal());
+        data[i] = (float)(i % 61 == 7 && outlier > 0 ? outlier : mean + spread * qn_random_normal(&g_seed));
     pb_message(&g_graph, OB_INITIALIZER, ob_tensor(name, QN_F32, dims, data, (size_t)n * sizeof *data));
     free(data);
     return name;

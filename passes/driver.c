@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "ir/check.h"
 
 static const qn_pass g_passes[] = {
@@ -78,12 +78,6 @@ typedef struct driver {
     int64_t rewrites;
 } driver;
 
-static double now_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static qn_status run_on_graph(qn_context *ctx, qn_graph *graph, void *arg) {
     driver *d = arg;
     qn_pass_run run = {.ctx = ctx, .graph = graph, .options = d->options, .scratch = d->scratch,
@@ -105,14 +99,14 @@ static qn_status run_pass(driver *d, int32_t row) {
         return QN_OK;
     QN_TRY(qn_check_cancel(d->ctx));
     d->pass = &g_passes[row];
-    const double start = now_seconds();
+    const double start = qn_clock_seconds();
     qn_arena_reset(d->scratch);
     qn_status status = qn_graph_each(d->ctx, d->graph, run_on_graph, d);
     if (status == QN_OK && d->rewrites > 0)
         status = infer_and_check(d);
     if (status != QN_OK)
         return qn_fail_in(d->ctx, status, "pass %s", d->pass->name);
-    d->stats[row].seconds += now_seconds() - start;
+    d->stats[row].seconds += qn_clock_seconds() - start;
     d->stats[row].rewrites += d->rewrites;
     if (d->stop_after == row || d->budget == 0)
         d->stopped = true;

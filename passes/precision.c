@@ -1,10 +1,10 @@
 /* The analysis behind convert_precision; precision.h says what the classes are for. */
 #include "passes/precision.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/glob.h"
 #include "kernels/activation.h"
 #include "passes/match.h"
 
@@ -404,7 +404,7 @@ qn_demand qn_precision_demand(const qn_precision_plan *plan, const qn_node *node
     }
 }
 
-static bool matches(const char *pattern, const char *text) { return text && text[0] && fnmatch(pattern, text, 0) == 0; }
+static bool matches(const char *pattern, const char *text) { return text && text[0] && qn_glob_match(pattern, text); }
 
 /** One of the names that "+" joins, or all of them as they stand. */
 static bool matches_origin(const char *pattern, const char *origin) {

@@ -1,23 +1,19 @@
 /* What every command shares while it runs: context, log, progress, interruption, JSON. */
 #include "tools/cli.h"
 
+#include "base/clock.h"
 #include "base/map.h"
 
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static int g_verbosity; /* -1 quiet, 0, 1, 2 */
 static volatile sig_atomic_t g_interrupted;
 
-double cli_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+double cli_now(void) { return qn_clock_seconds(); }
 
 /* ---- log and progress ------------------------------------------------------------------------- */
 

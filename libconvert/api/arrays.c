@@ -1,5 +1,6 @@
 /* Named tensors from files: .npy, .npz, TensorProto, and ONNX's test_data_set folders. */
 #include "base/arena.h"
+#include "base/path.h"
 #include "read/npy.h"
 #include "read/onnx.h"
 
@@ -17,18 +18,8 @@ struct qn_arrays {
     int32_t n;
 };
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static qn_status load_npy(qn_context *ctx, const char *path, qn_arrays *a) {
-    const char *name = base_name(path);
+    const char *name = qn_path_name(path);
     QN_NEW(ctx, a->arena, a->entries);
     a->entries[0].name = qn_arena_strndup(a->arena, name, strlen(name) - strlen(".npy"));
     if (!a->entries[0].name)
@@ -76,11 +67,11 @@ static qn_status load(qn_context *ctx, const char *path, qn_arrays *a) {
         return qn_fail(ctx, QN_SYSTEM, "%s: %s", path, strerror(errno));
     if (S_ISDIR(st.st_mode))
         return load_set(ctx, path, a);
-    if (ends_with(path, ".npz"))
+    if (qn_path_ends_with(path, ".npz"))
         return qn_npz_read(ctx, a->arena, path, NULL, &a->entries, &a->n);
-    if (ends_with(path, ".npy"))
+    if (qn_path_ends_with(path, ".npy"))
         return load_npy(ctx, path, a);
-    if (ends_with(path, ".pb")) {
+    if (qn_path_ends_with(path, ".pb")) {
         QN_NEW(ctx, a->arena, a->entries);
         return load_pb(ctx, path, "", 0, a);
     }

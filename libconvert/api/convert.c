@@ -1,28 +1,18 @@
 /* Conversion: passes over the graph, then the package. */
 #include "api/model.h"
 
+#include "base/clock.h"
+#include "base/path.h"
 #include "passes/pass.h"
 #include "passes/report.h"
 #include "quant/quant.h"
 
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum { DEFAULT_MIN_COMPRESS_ELEMS = 1024, MAX_WARNINGS = 1000 };
 
-static double now_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* ---- where it comes from --------------------------------------------------------------------- */
-
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 /* Names of the source's files, to be hashed while the weights are written; a package that is converted again keeps what
  * it has. */
@@ -35,7 +25,7 @@ static qn_status record_sources(qn_context *ctx, qn_model *model, qn_provenance 
     QN_NEW_ARRAY(ctx, model->arena, hashes, graph->n_sources);
     QN_NEW_ARRAY(ctx, model->arena, p->hashes_made, graph->n_sources);
     for (int32_t i = 0; i < graph->n_sources; i++) {
-        names[i] = qn_arena_strdup(model->arena, base_name(graph->sources[i]));
+        names[i] = qn_arena_strdup(model->arena, qn_path_name(graph->sources[i]));
         hashes[i] = p->hashes_made[i];
         if (!names[i])
             return qn_fail_memory(ctx, strlen(graph->sources[i]), "provenance");
@@ -118,7 +108,7 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
     qn_pass_stat *stats = NULL;
     int32_t n_stats = 0;
     qn_write_stats written = {0};
-    const double start = now_seconds();
+    const double start = qn_clock_seconds();
     QN_TRY(check_options(ctx, o));
     if (!o->no_passes)
         QN_TRY(qn_passes_run(ctx, model->graph, &options, &stats, &n_stats));
@@ -128,7 +118,7 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
     QN_TRY(qn_model_describe(ctx, model));
     QN_TRY(fill_report(ctx, model, &options, stats, n_stats, w, report));
     report->package_bytes = written.package_bytes;
-    report->seconds = now_seconds() - start;
+    report->seconds = qn_clock_seconds() - start;
     return QN_OK;
 }
 

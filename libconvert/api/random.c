@@ -3,33 +3,18 @@
 
 #include "base/checked.h"
 #include "base/half.h"
+#include "base/random.h"
 #include "ops/infer.h"
 
 #include <math.h>
 #include <string.h>
-
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t next(uint64_t *state) {
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-/* About normal(0, 1): the sum of twelve uniforms less 6; within -6..6, exact in double whatever the libm. */
-static double normal(uint64_t *state) {
-    double sum = -6;
-    for (int i = 0; i < 12; i++)
-        sum += (double)(next(state) >> 11) * 0x1p-53;
-    return sum;
-}
 
 static void fill(qn_tensor *t, uint64_t *state) {
     size_t element = qn_dtype_bytes(t->dtype), n = element ? t->n_bytes / element : 0;
     for (size_t i = 0; i < n; i++) {
         char *at = (char *)t->data + i * element;
         if (qn_dtype_is_float(t->dtype)) {
-            double v = normal(state);
+            double v = qn_random_normal(state);
             float f = (float)v;
             uint16_t h = t->dtype == QN_F16 ? qn_f32_to_f16(f) : qn_f32_to_bf16(f);
             const void *from = t->dtype == QN_F64 ? (const void *)&v : t->dtype == QN_F32 ? (const void *)&f : &h;
@@ -38,7 +23,7 @@ static void fill(qn_tensor *t, uint64_t *state) {
             *at = 1;
         } else {
             /* 0 or 1: valid as token ids, masks and positions alike, in any table with two rows */
-            uint64_t v = next(state) >> 63;
+            uint64_t v = qn_random_next(state) >> 63;
             memcpy(at, &v, element); /* little-endian */
         }
     }

@@ -37,19 +37,20 @@ void qn_arena_destroy(qn_arena *arena) {
     free(arena);
 }
 
+/* The block being filled is kept unless it was made for one large request: what comes next is likely to fit. */
 void qn_arena_reset(qn_arena *arena) {
-    /* Keep the oldest block: it is the small one. */
     block *b = arena->first;
     if (!b)
         return;
-    while (b->next) {
-        block *next = b->next;
+    free_blocks(b->next);
+    b->next = NULL;
+    b->used = 0;
+    if (b->size > LAST_BLOCK) {
         free(b);
-        b = next;
+        b = NULL;
     }
     arena->first = b;
-    arena->n_bytes = b->size + sizeof(block);
-    b->used = 0;
+    arena->n_bytes = b ? b->size + sizeof(block) : 0;
 }
 
 static block *block_create(qn_arena *arena, size_t size) {

@@ -15,7 +15,7 @@ typedef struct qn_arena qn_arena;
 /** Make an arena; NULL when out of memory. End it with qn_arena_destroy (NULL is fine). */
 qn_arena *qn_arena_create(void);
 void qn_arena_destroy(qn_arena *arena);
-/** Give everything back but keep the first block. Pointers handed out before are dead. */
+/** Give everything back but one block of at most 4 MiB. Pointers handed out before are dead. */
 void qn_arena_reset(qn_arena *arena);
 
 /** n zeroed bytes, 64-byte aligned when n >= 64, else 16; NULL when out of memory. n == 0 gives a valid pointer. */

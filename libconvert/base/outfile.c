@@ -6,6 +6,8 @@
  */
 #include "base/map.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -68,9 +70,7 @@ static void release(qn_outfile *f) {
 
 /* An unnamed file in the folder of `path`; -1 when the file system has none. */
 static int open_unnamed(const char *path) {
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) : 0;
-    char *folder = slash ? strndup(path, n ? n : 1) : strdup(".");
+    char *folder = qn_path_folder(path);
     int fd = folder ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666) : -1;
     free(folder);
     return fd;

@@ -2,6 +2,7 @@
 #include "ir/lex.h"
 
 #include "base/checked.h"
+#include "base/random.h"
 #include "ir/number.h"
 
 #include <math.h>
@@ -66,25 +67,6 @@ qn_status qn_lex_tensor(qn_lexer *lx, qn_const **out) {
 
 /* ---- seeded numbers: integer arithmetic and exact conversions only, so that every machine has the same ---- */
 
-/* SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
-static uint64_t next(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-/* In [0, 1). */
-static double uniform(uint64_t *state) { return (double)(next(state) >> 11) * 0x1p-53; }
-
-/* The sum of 12 uniforms less 6 has mean 0 and variance 1 and is close to normal. */
-static double normal(uint64_t *state) {
-    double sum = -6;
-    for (int i = 0; i < 12; i++)
-        sum += uniform(state);
-    return sum;
-}
-
 static double fan_in(const qn_type *type) {
     double n = 1;
     if (type->rank == 2)
@@ -102,11 +84,11 @@ static void fill(const qn_type *type, fill_kind kind, uint64_t state, uint8_t *d
     for (int64_t i = 0; i < n; i++) {
         uint8_t *at = data + (size_t)i * size;
         if (qn_dtype_is_float(type->dtype)) {
-            (void)qn_store_f64(type->dtype, kind == RANDOM ? normal(&state) * scale : 0.5 + uniform(&state), at);
+            (void)qn_store_f64(type->dtype, kind == RANDOM ? qn_random_normal(&state) * scale : 0.5 + qn_random_uniform(&state), at);
         } else if (type->dtype == QN_BOOL) {
-            *at = next(&state) & 1;
+            *at = qn_random_next(&state) & 1;
         } else {
-            int64_t v = (int64_t)(next(&state) % 17) - 8;
+            int64_t v = (int64_t)(qn_random_next(&state) % 17) - 8;
             bool positive = kind == POSITIVE || qn_dtype_row(type->dtype)->kind == 'U';
             (void)qn_store_int(type->dtype, v < 0 && !positive, (uint64_t)(v < 0 ? -v : v), at);
         }

@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/pool.h"
@@ -251,16 +251,10 @@ static qn_status write_package(qn_context *ctx, qn_arena *arena, const qn_graph 
     return qn_outfile_commit(ctx, j.file);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 qn_status qn_package_write(qn_context *ctx, const qn_graph *graph, const qn_provenance *provenance, qn_fill fill,
                            void *user, const char *path, qn_write_stats *stats) {
     qn_write_stats own;
-    double start = now();
+    double start = qn_clock_seconds();
     qn_arena *arena = qn_arena_create();
     if (!arena)
         return qn_fail_memory(ctx, 0, "an arena");
@@ -268,6 +262,6 @@ qn_status qn_package_write(qn_context *ctx, const qn_graph *graph, const qn_prov
     *stats = (qn_write_stats){0};
     qn_status status = write_package(ctx, arena, graph, provenance, fill, user, path, stats);
     qn_arena_destroy(arena);
-    stats->seconds = now() - start;
+    stats->seconds = qn_clock_seconds() - start;
     return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "base/path.h"
 #include "ops/infer.h"
 #include "read/import.h"
 
@@ -36,16 +37,11 @@ static qn_status read_model(qn_context *ctx, qn_graph *graph, const char *folder
     return status == QN_OK ? qn_infer_graph(ctx, graph) : status;
 }
 
-static const char *file_stem(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 qn_status qn_onnx_read_bytes(qn_context *ctx, const char *name, const char *folder, const void *data, size_t n_bytes,
                              qn_graph **out) {
     qn_graph *graph = NULL;
     *out = NULL;
-    QN_TRY(qn_graph_create(ctx, file_stem(name), &graph));
+    QN_TRY(qn_graph_create(ctx, qn_path_name(name), &graph));
     qn_status status = read_model(ctx, graph, folder, data, n_bytes);
     if (status != QN_OK) {
         qn_graph_destroy(graph);
@@ -61,8 +57,7 @@ qn_status qn_onnx_read(qn_context *ctx, const char *path, qn_graph **out) {
     qn_map *map = NULL;
     *out = NULL;
     QN_TRY(qn_map_open(ctx, path, &map));
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    char *folder = qn_path_folder(path);
     qn_status status = folder ? qn_onnx_read_bytes(ctx, path, folder, qn_map_data(map), qn_map_bytes(map), out)
                               : qn_fail_memory(ctx, strlen(path), "a path");
     free(folder);

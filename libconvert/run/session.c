@@ -1,12 +1,12 @@
 #include "run/session.h"
 
+#include "base/clock.h"
+#include "base/glob.h"
 #include "run/contract.h"
 #include "run/plan.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Plans kept: the oldest gives way. */
 enum { MAX_PLANS = 8 };
@@ -51,8 +51,7 @@ typedef struct mark {
 
 static bool is_probed(const qn_session_options *o, const qn_value *value) {
     for (int32_t i = 0; i < o->n_probes; i++)
-        if (fnmatch(o->probes[i], value->name, 0) == 0 ||
-            (value->origin && fnmatch(o->probes[i], value->origin, 0) == 0))
+        if (qn_glob_match(o->probes[i], value->name) || qn_glob_match(o->probes[i], value->origin))
             return true;
     return false;
 }
@@ -195,12 +194,6 @@ static qn_status find_plan(qn_session *s, const qn_tensor *inputs, plan **out) {
 
 /* ---- running --------------------------------------------------------------------------------------- */
 
-static double now_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void count_row(qn_session *s, const qn_step *step, double seconds) {
     qn_profile_row *row = &s->rows[step->node->id];
     row->node = qn_node_label(step->node);
@@ -218,11 +211,11 @@ static qn_status run_stage(qn_session *s, const qn_stage *stage, const qn_tensor
                 step->in[k].data = inputs[step->in_input[k]].data;
         qn_kernel_args args = {.ctx = s->ctx, .node = step->node, .n_in = step->n_in, .n_out = step->n_out,
                                .in = step->in, .in_const = step->in_const, .out = step->out, .scratch = s->scratch};
-        double start = s->profile ? now_seconds() : 0;
+        double start = s->profile ? qn_clock_seconds() : 0;
         QN_TRY(qn_check_cancel(s->ctx));
         QN_TRY(qn_kernel_run(step->kernel, &args));
         if (s->profile)
-            count_row(s, step, now_seconds() - start);
+            count_row(s, step, qn_clock_seconds() - start);
         qn_arena_reset(s->scratch);
     }
     return QN_OK;

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/checked.h"
 #include "base/half.h"
+#include "base/random.h"
 #include "ir/text.h"
 #include "ops/infer.h"
 
@@ -93,21 +94,11 @@ qn_tensor scaled(qn_tensor x, double factor) {
     return x;
 }
 
-/* splitmix64; two uniform numbers make a normal one (Box and Muller). */
-static double uniform(uint64_t *state) {
-    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return ((double)((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
-}
-
 qn_tensor normal(node_test *t, uint64_t seed, int32_t rank, const int64_t *dims) {
     int64_t n;
     qn_tensor x = allocated(t, QN_F32, rank, dims, &n);
-    for (int64_t i = 0; i < n; i++) {
-        double u = uniform(&seed), v = uniform(&seed);
-        put(&x, i, sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
-    }
+    for (int64_t i = 0; i < n; i++)
+        put(&x, i, qn_random_normal(&seed));
     return x;
 }
 

@@ -5,22 +5,9 @@
 
 #include "base/checked.h"
 #include "base/half.h"
+#include "base/random.h"
 
 /* ---- inputs --------------------------------------------------------------------------------- */
-
-static uint64_t next_random(uint64_t *state) {
-    uint64_t z = *state += 0x9E3779B97F4A7C15u; /* splitmix64 */
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
-}
-
-static double uniform(uint64_t *state) { return (double)(next_random(state) >> 11) * 0x1p-53; }
-
-static double normal(uint64_t *state) {
-    const double u = uniform(state), v = uniform(state);
-    return sqrt(-2 * log(1 - u)) * cos(6.283185307179586 * v);
-}
 
 /* A small number that the range allows, not the same for neighbouring symbols. */
 static int64_t small_number(const qn_dim_range *range, int32_t index) {
@@ -57,11 +44,11 @@ static void fill(qn_tensor *t, uint64_t *state) {
     for (size_t i = 0; i < n; i++) {
         char *to = (char *)t->data + i * size;
         if (!qn_dtype_is_float(t->dtype)) {
-            const int64_t bit = (int64_t)(next_random(state) >> 63); /* little-endian: any width */
+            const int64_t bit = (int64_t)(qn_random_next(state) >> 63); /* little-endian: any width */
             memcpy(to, &bit, size);
             continue;
         }
-        const double x = normal(state);
+        const double x = qn_random_normal(state);
         const float f = (float)x;
         const uint16_t half = t->dtype == QN_F16 ? qn_f32_to_f16(f) : qn_f32_to_bf16(f);
         memcpy(to, size == 8 ? (const void *)&x : size == 4 ? (const void *)&f : &half, size);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/path.h"
 #include "compare/metrics.h"
 #include "passes/pass.h"
 #include "read/npy.h"
@@ -106,11 +107,6 @@ static void check_model(const char *path, tally *t) {
     qn_context_destroy(ctx);
 }
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* All files called *.onnx in the folders of shared/NAME. */
 static void check_folder(const char *name) {
     tally t = {0};
@@ -130,7 +126,7 @@ static void check_folder(const char *name) {
             char file[2048];
             snprintf(file, sizeof file, "%s/%s", path, files[k]->d_name);
             const char *only = getenv("QUERN_TEST_MODEL");
-            if (ends_with(file, ".onnx") && (!only || strstr(file, only)))
+            if (qn_path_ends_with(file, ".onnx") && (!only || strstr(file, only)))
                 check_model(file, &t);
             free(files[k]);
         }

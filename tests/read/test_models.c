@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/path.h"
 #include "ir/check.h"
 #include "read/onnx.h"
 #include "tests/test.h"
@@ -29,11 +30,6 @@ static void read_one(const char *path, tally *t) {
     qn_context_destroy(ctx);
 }
 
-static bool ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* All files called *.onnx under `path`, at most `depth` folders down. */
 static void read_under(const char *path, int depth, tally *t) {
     struct dirent **names;
@@ -41,7 +37,7 @@ static void read_under(const char *path, int depth, tally *t) {
     for (int i = 0; i < n; i++) {
         char below[1024];
         if (names[i]->d_name[0] != '.' && snprintf(below, sizeof below, "%s/%s", path, names[i]->d_name) < 1024) {
-            if (ends_with(below, ".onnx"))
+            if (qn_path_ends_with(below, ".onnx"))
                 read_one(below, t);
             else if (depth > 0 && names[i]->d_type == DT_DIR)
                 read_under(below, depth - 1, t);

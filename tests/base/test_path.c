@@ -1,0 +1,24 @@
+#include <stdlib.h>
+
+#include "base/path.h"
+#include "tests/test.h"
+
+static void check_folder(const char *path, const char *folder) {
+    char *got = qn_path_folder(path);
+    assert_string_equal(got, folder);
+    free(got);
+}
+
+QN_TEST(base_path_parts) {
+    assert_string_equal(qn_path_name("model.onnx"), "model.onnx");
+    assert_string_equal(qn_path_name("a/b/model.onnx"), "model.onnx");
+    assert_string_equal(qn_path_name("a/"), "");
+    check_folder("model.onnx", ".");
+    check_folder("a/b/model.onnx", "a/b");
+    check_folder("/model.onnx", "/");
+    check_folder("./model.onnx", ".");
+    assert_true(qn_path_ends_with("x.npz", ".npz"));
+    assert_true(qn_path_ends_with(".npz", ".npz"));
+    assert_false(qn_path_ends_with("npz", ".npz"));
+    assert_false(qn_path_ends_with("x.npz.old", ".npz"));
+}
