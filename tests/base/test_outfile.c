@@ -12,7 +12,7 @@
 
 /* A fresh folder; its name in out[256]. */
 static void make_folder(const char *name, char *out) {
-    snprintf(out, 256, "%s/%s", qn_test_tmp(), name);
+    snprintf(out, 256, "%s/outfile-%s", qn_test_tmp(), name);
     assert_int_equal(mkdir(out, 0777), 0);
 }
 

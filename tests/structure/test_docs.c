@@ -139,7 +139,7 @@ static void check_line(commands *c, const char *path, int number, const char *li
     }
 }
 
-/* [text](target): a file beside the page, unless it is on the web or on the page itself. */
+/* [text](target) in docs/: a file beside the page, unless it is on the web or on the page itself. */
 static void check_links(commands *c, const char *path, int number, const char *line) {
     const char *slash = strrchr(path, '/');
     for (const char *at = line; (at = strstr(at, "]("));) {
@@ -149,7 +149,7 @@ static void check_links(commands *c, const char *path, int number, const char *l
         if (sscanf(at, "%511[^)#]", target) != 1 || strstr(target, "://"))
             continue;
         snprintf(file, sizeof file, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, target);
-        if (stat(file, &st) != 0)
+        if (slash && stat(file, &st) != 0)
             complain(c, path, number, "links to what is not there:", file);
     }
 }

@@ -1,3 +1,4 @@
+/* One step of an LSTM or GRU cell over a row of gates, for one instruction set. */
 #include "kernels/recurrent/recurrent.h"
 #include "kernels/simd/math.h"
 
