@@ -4,13 +4,13 @@
 #include "kernels/gemm/gemm_isa.h"
 
 /* Floats that a worker may take for its padded rows: they stay in the second-level cache. */
-enum { BAND_FLOATS = 48 << 10, PIECE_WORK = 64 << 10, SLACK = 64 };
+enum { BAND_FLOATS = 48 << 10, PIECE_WORK = 64 << 10, SLACK = 16 };
 
 /* Sizes are attributes under 2^31, so these products of two fit in 64 bits. */
 static int64_t row_floats(const qn_conv *c, int64_t *phase_floats) {
     int64_t span = (c->w.out - 1) * c->w.stride + (c->w.kernel - 1) * c->w.dilation + 1;
     int64_t needed = c->w.in + c->w.pad_begin > span ? c->w.in + c->w.pad_begin : span;
-    *phase_floats = needed / c->w.stride + 1 + SLACK; /* loads run over by up to 4 vectors */
+    *phase_floats = needed / c->w.stride + 1 + SLACK; /* the last vector's loads run over */
     int64_t n;
     return qn_mul_i64(*phase_floats, c->w.stride, &n) ? n : INT64_MAX;
 }

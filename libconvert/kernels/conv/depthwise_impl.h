@@ -24,6 +24,17 @@ static void fill_row(const qn_depthwise *d, const void *x, int64_t row, bool ins
         return;
     }
     int64_t phase = w->pad_begin % w->stride, at = w->pad_begin / w->stride;
+    if (w->stride == 2) { /* pairs of vectors into the two phases; from an odd column on they change places */
+        float *even = to + phase * d->phase_floats + at, *odd = to + (1 - phase) * d->phase_floats + at + phase;
+        for (; i + 2 * VF_LANES <= w->in; i += 2 * VF_LANES) {
+            vf first, second;
+            vf_part(vf_read_n(d->x.dtype, x, from + i, VF_LANES), vf_read_n(d->x.dtype, x, from + i + VF_LANES, VF_LANES),
+                    &first, &second);
+            vf_store(even + i / 2, first);
+            vf_store(odd + i / 2, second);
+        }
+        at += i / 2;
+    }
     for (; i < w->in; i++) {
         to[phase * d->phase_floats + at] = qn_read_float(d->x.dtype, x, from + i);
         if (++phase == w->stride)

@@ -52,6 +52,12 @@ VF_INLINE vf vf_round(vf a) { return _mm512_roundscale_ps(a, 0); }
 VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
 }
+/** The even and the odd elements of a and b one after the other. */
+VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
+    const __m512i e = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    *even = _mm512_permutex2var_ps(a, e, b);
+    *odd = _mm512_permutex2var_ps(a, _mm512_add_epi32(e, _mm512_set1_epi32(1)), b);
+}
 /** a where a is NaN, else x. */
 VF_INLINE vf vf_or_nan(vf a, vf x) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), x, a); }
 /** x 2^n for integral n in -160..160. */
@@ -140,6 +146,11 @@ VF_INLINE vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 VF_INLINE vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 VF_INLINE vf vf_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
+    __m256d e = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88)), o = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
+    *even = _mm256_castpd_ps(_mm256_permute4x64_pd(e, 0xd8));
+    *odd = _mm256_castpd_ps(_mm256_permute4x64_pd(o, 0xd8));
+}
 VF_INLINE vf vf_or_nan(vf a, vf x) { return _mm256_blendv_ps(x, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 VF_INLINE vf vf_scale2(vf x, vf n) { /* in two steps, each with an exponent that exists */
     __m256i e = _mm256_cvtps_epi32(n), h = _mm256_srai_epi32(e, 1), g = _mm256_sub_epi32(e, h), bias = _mm256_set1_epi32(127);
@@ -257,6 +268,10 @@ VF_INLINE vf vf_sqrt(vf a) { VF_EACH(sqrtf(a[i])); }
 VF_INLINE vf vf_abs(vf a) { VF_EACH(fabsf(a[i])); }
 VF_INLINE vf vf_round(vf a) { VF_EACH(rintf(a[i])); }
 VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) { VF_EACH(a[i] < b[i] ? x[i] : y[i]); }
+VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
+    *even = (vf){a[0], a[2], b[0], b[2]};
+    *odd = (vf){a[1], a[3], b[1], b[3]};
+}
 VF_INLINE vf vf_or_nan(vf a, vf x) { VF_EACH(isnan(a[i]) ? a[i] : x[i]); }
 VF_INLINE vf vf_scale2(vf x, vf n) { VF_EACH(ldexpf(x[i], n[i] >= -200.0f && n[i] <= 200.0f ? (int)n[i] : 0)); }
 VF_INLINE float vf_sum(vf a) { return (a[0] + a[2]) + (a[1] + a[3]); }
