@@ -11,13 +11,6 @@
  *  QN_UNSUPPORTED. */
 QN_MUST_USE qn_status qn_const_eval(qn_context *ctx, qn_arena *arena, const qn_const *c, qn_tensor *out);
 
-/** Stream the dense value of `c` in C order, at most `chunk_elems` at a time: fn(arg, first_elem, n_elems, data).
- *  Plain and encoded constants, a plain matrix transposed, and Casts of these never stand in memory whole; others are
- *  evaluated, then handed over (and cast) in pieces. `data` is aligned to its dtype and lives until fn returns. */
-typedef qn_status (*qn_const_chunk_fn)(void *arg, int64_t first, int64_t n, const void *data);
-QN_MUST_USE qn_status qn_const_stream(qn_context *ctx, qn_arena *arena, const qn_const *c, int64_t chunk_elems,
-                                      qn_const_chunk_fn fn, void *arg);
-
 /** Elements [first, first + n) of a filled constant of any encoding (no expr) as float32: the definition of each
  *  encoding. */
 QN_MUST_USE qn_status qn_const_decode(qn_context *ctx, const qn_const *c, int64_t first, int64_t n, float *out);

@@ -6,7 +6,7 @@
 #include "base/half.h"
 #include "base/map.h"
 #include "ir/graph.h"
-#include "kernels/eval.h"
+#include "kernels/pull.h"
 #include "quant/quant.h"
 
 enum { CHUNK = 1 << 16 }; /* elements at a time: source and result stay in the second-level cache */
@@ -17,49 +17,19 @@ typedef struct filler {
     qn_context *ctx;
     qn_arena *arena;
     const qn_const *c;
-    const qn_const *leaf;      /* the ready constant whose elements these are, one for one; or NULL */
-    size_t released;           /* bytes of the leaf given back by this walk */
     write_fn write;
     void *sink;
-    const qn_const *clamped;   /* see find_clamped; NULL: the elements are streamed as they are */
-    uint16_t *half;            /* [CHUNK] */
-    float *wide;               /* [CHUNK] */
-    int8_t *codes;             /* [CHUNK] */
+    const qn_const *clamped;   /* see find_clamped; NULL: the elements are those of c */
+    qn_pull *elements;         /* of clamped, or of c; NULL when there are none */
+    int64_t piece;             /* elements at a time */
+    uint16_t *half;            /* [piece] */
+    float *wide;               /* [piece] */
+    int8_t *codes;             /* [piece] */
     qn_groups groups;
     float *scales;             /* absmax, then scales */
     bool counts;               /* this walk counts what is clamped */
     int64_t n_clamped;
 } filler;
-
-/** The source elements up to first + n have been read. Given back by the megabyte: each release interrupts the threads. */
-static void release(filler *f, int64_t first, int64_t n) {
-    enum { RELEASE = 8 << 20 };
-    size_t bytes = f->leaf ? qn_dtype_bytes(f->leaf->dtype) : 0, end = (size_t)(first + n) * bytes;
-    if (first == 0)
-        f->released = 0;
-    if (bytes == 0 || (end - f->released < RELEASE && first + n < qn_const_numel(f->c)))
-        return;
-    qn_map_release((const char *)f->leaf->part[QN_PART_VALUES].data + f->released, end - f->released);
-    f->released = end;
-}
-
-/** The constant whose elements are those of c, up to a cast: c itself, or the operand of a Cast or Identity. */
-static const qn_const *find_leaf(const qn_const *c) {
-    for (int depth = 0; depth < 8 && c->expr; depth++) {
-        const qn_node *node = c->expr;
-        if ((node->op != QN_OP_Cast && node->op != QN_OP_Identity) || node->n_in != 1 || !node->in[0]->constant)
-            return NULL;
-        c = node->in[0]->constant;
-    }
-    return qn_const_is_ready(c) ? c : NULL;
-}
-
-/** What an expression that only names another constant stands for. */
-static const qn_const *skip_identity(const qn_const *c) {
-    for (int depth = 0; depth < 8 && c->expr && c->expr->op == QN_OP_Identity && c->expr->in[0]->constant; depth++)
-        c = c->expr->in[0]->constant;
-    return c;
-}
 
 /* ---- stored as it is ------------------------------------------------------------------------- */
 
@@ -133,11 +103,9 @@ static const void *as_elements(filler *f, int64_t n, const void *data) {
     return f->half;
 }
 
-static qn_status write_values(void *arg, int64_t first, int64_t n, const void *data) {
-    filler *f = arg;
-    QN_TRY(f->write(f->sink, QN_PART_VALUES, as_elements(f, n, data), (size_t)n * qn_dtype_bytes(f->c->dtype)));
-    release(f, first, n);
-    return QN_OK;
+static qn_status write_values(filler *f, int64_t first, int64_t n, const void *data) {
+    (void)first;
+    return f->write(f->sink, QN_PART_VALUES, as_elements(f, n, data), (size_t)n * qn_dtype_bytes(f->c->dtype));
 }
 
 /* ---- affine int8 ------------------------------------------------------------------------------------ */
@@ -167,86 +135,69 @@ static qn_status widen(filler *f, const void *data, int64_t n, const float **out
     }
 }
 
-static qn_status see_range(void *arg, int64_t first, int64_t n, const void *data) {
-    filler *f = arg;
+static qn_status see_range(filler *f, int64_t first, int64_t n, const void *data) {
     const float *x;
     int64_t bad;
     QN_TRY(widen(f, as_elements(f, n, data), n, &x));
     if (!qn_int8_absmax(f->groups, first, x, n, f->scales, &bad))
         return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': element %" PRId64 " is not finite: it cannot be quantised",
                        f->c->name, bad);
-    release(f, first, n);
     return QN_OK;
 }
 
-static qn_status write_codes(void *arg, int64_t first, int64_t n, const void *data) {
-    filler *f = arg;
+static qn_status write_codes(filler *f, int64_t first, int64_t n, const void *data) {
     const float *x;
     QN_TRY(widen(f, as_elements(f, n, data), n, &x));
     qn_int8_encode(f->groups, first, x, n, f->scales, f->codes);
-    QN_TRY(f->write(f->sink, QN_PART_CODES, f->codes, (size_t)n));
-    release(f, first, n);
-    return QN_OK;
+    return f->write(f->sink, QN_PART_CODES, f->codes, (size_t)n);
 }
 
-/** fn over the elements in pieces of at most CHUNK. */
-static qn_status each(filler *f, const qn_tensor *dense, qn_const_chunk_fn fn) {
-    int64_t n = qn_const_numel(f->c);
-    const qn_const *from = f->clamped ? f->clamped : skip_identity(f->c);
-    if (!dense)
-        return qn_const_stream(f->ctx, f->arena, from, CHUNK, fn, f);
-    for (int64_t at = 0; at < n; at += CHUNK)
-        QN_TRY(fn(f, at, n - at < CHUNK ? n - at : CHUNK, (const char *)dense->data + (size_t)at * qn_dtype_bytes(dense->dtype)));
+/** fn over the elements, in pieces. */
+static qn_status each(filler *f, qn_status (*fn)(filler *, int64_t first, int64_t n, const void *data)) {
+    const int64_t n = qn_const_numel(f->c);
+    for (int64_t at = 0; at < n; at += f->piece) {
+        const int64_t take = n - at < f->piece ? n - at : f->piece;
+        const void *data;
+        QN_TRY(qn_pull_read(f->elements, at, take, &data));
+        QN_TRY(fn(f, at, take, data));
+    }
+    if (f->elements)
+        qn_pull_release(f->elements);
     return QN_OK;
 }
 
 static qn_status fill_int8(filler *f) {
     const qn_const *c = f->c;
-    qn_tensor dense = {0}, *whole = NULL;
     if (c->code_dtype != QN_I8 || !c->symmetric || c->block != 0)
         return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': an affine encoding that this version only reads", c->name);
     if (c->scale_dtype != QN_F32)
         return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': scales of %s", c->name, qn_dtype_name(c->scale_dtype));
     f->groups = qn_const_groups(c);
     QN_NEW_ARRAY(f->ctx, f->arena, f->scales, f->groups.n_groups);
-    if (!f->leaf) { /* two walks, one evaluation */
-        QN_TRY(qn_const_eval(f->ctx, f->arena, f->clamped ? f->clamped : c, &dense));
-        whole = &dense;
-    }
-    QN_TRY(each(f, whole, see_range));
+    QN_TRY(each(f, see_range));
     qn_int8_scales(f->scales, f->groups.n_groups, f->scales);
     f->counts = false;
-    QN_TRY(each(f, whole, write_codes));
+    QN_TRY(each(f, write_codes));
     return f->write(f->sink, QN_PART_SCALES, f->scales, (size_t)f->groups.n_groups * sizeof *f->scales);
-}
-
-/** Source tensors of an expression have been read. */
-static void release_sources(const qn_const *c, int depth) {
-    enum { MAX_DEPTH = 64 };
-    if (!c->expr) {
-        for (int part = 0; part < QN_MAX_PARTS; part++)
-            if (c->part[part].n > 0)
-                qn_map_release(c->part[part].data, c->part[part].n);
-        return;
-    }
-    for (int32_t i = 0; i < c->expr->n_in && depth < MAX_DEPTH; i++)
-        if (c->expr->in[i] && c->expr->in[i]->constant)
-            release_sources(c->expr->in[i]->constant, depth + 1);
 }
 
 static qn_status fill_expression(filler *f) {
     const qn_const *c = f->c;
-    int64_t n = qn_const_numel(c) < CHUNK ? qn_const_numel(c) : CHUNK;
-    QN_NEW_ARRAY(f->ctx, f->arena, f->half, n);
-    QN_NEW_ARRAY(f->ctx, f->arena, f->wide, n);
-    QN_NEW_ARRAY(f->ctx, f->arena, f->codes, n);
+    const int64_t n = qn_const_numel(c), row = c->rank ? c->dims[c->rank - 1] : 1;
+    f->piece = n < CHUNK ? n : CHUNK;
+    if (f->piece > row && row > 0)
+        f->piece -= f->piece % row; /* whole rows */
+    QN_NEW_ARRAY(f->ctx, f->arena, f->half, f->piece);
+    QN_NEW_ARRAY(f->ctx, f->arena, f->wide, f->piece);
+    QN_NEW_ARRAY(f->ctx, f->arena, f->codes, f->piece);
+    if (n > 0)
+        QN_TRY(qn_pull_create(f->ctx, f->arena, f->clamped ? f->clamped : c, f->piece, &f->elements));
     if (c->encoding == QN_ENC_AFFINE)
         QN_TRY(fill_int8(f));
     else if (c->encoding == QN_ENC_DENSE)
-        QN_TRY(each(f, NULL, write_values));
+        QN_TRY(each(f, write_values));
     else
         return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': encoding %d", c->name, (int)c->encoding);
-    release_sources(c, 0);
     if (f->n_clamped)
         qn_log(f->ctx, QN_LOG_WARN, "constant '%s': %" PRId64 " of %" PRId64 " elements clamped to the range of %s", c->name,
                f->n_clamped, qn_const_numel(c), qn_dtype_name(c->dtype));
@@ -255,7 +206,7 @@ static qn_status fill_expression(filler *f) {
 
 qn_status qn_fill_const(void *user, qn_context *ctx, qn_arena *arena, const qn_const *c, write_fn write, void *sink) {
     (void)user;
-    filler f = {.ctx = ctx, .arena = arena, .c = c, .leaf = find_leaf(c), .clamped = find_clamped(c), .write = write,
+    filler f = {.ctx = ctx, .arena = arena, .c = c, .clamped = find_clamped(c), .write = write,
                 .sink = sink, .counts = true};
     return c->expr ? fill_expression(&f) : copy_parts(&f);
 }

@@ -1,4 +1,4 @@
-/* Constants as numbers: expressions, encodings, streams. */
+/* Constants as numbers: expressions, encodings. */
 #include "kernels/eval.h"
 #include "tests/test.h"
 
@@ -158,85 +158,5 @@ QN_TEST(kernels_eval_unaligned) {
     assert_true(((const float *)y.data)[1] == 3);
     ASSERT_OK(f.ctx, qn_const_eval(f.ctx, f.arena, w, &y));
     assert_ptr_equal(y.data, bytes + 3);
-    end(&f);
-}
-
-/* ---- streams --------------------------------------------------------------------------------------- */
-
-typedef struct sink {
-    char *bytes;
-    size_t element;
-    int64_t next, largest;
-} sink;
-
-static qn_status collect(void *arg, int64_t first, int64_t n, const void *data) {
-    sink *s = arg;
-    assert_int_equal(first, s->next);
-    assert_true(n > 0);
-    assert_int_equal((uintptr_t)data % s->element, 0);
-    memcpy(s->bytes + (size_t)first * s->element, data, (size_t)n * s->element);
-    s->next += n;
-    s->largest = n > s->largest ? n : s->largest;
-    return QN_OK;
-}
-
-static void same_as_eval(fixture *f, const char *name, int64_t chunk) {
-    const qn_const *c = const_of(f, name);
-    qn_tensor y;
-    ASSERT_OK(f->ctx, qn_const_eval(f->ctx, f->arena, c, &y));
-    sink s = {.bytes = malloc(y.n_bytes + 1), .element = qn_dtype_bytes(c->dtype)};
-    assert_non_null(s.bytes);
-    ASSERT_OK(f->ctx, qn_const_stream(f->ctx, f->arena, c, chunk, collect, &s));
-    assert_int_equal(s.next, qn_const_numel(c));
-    assert_true(s.largest <= chunk);
-    assert_memory_equal(s.bytes, y.data, y.n_bytes);
-    free(s.bytes);
-}
-
-QN_TEST(kernels_eval_stream) {
-    fixture f = begin("const %w: float32[100,37] = random(3)\n"
-                      "%h: float16[100,37] = Cast(%w) {to=10}\n"
-                      "%back: float32[100,37] = Cast(%h) {to=1}\n"
-                      "%b: bfloat16[100,37] = Cast(%back) {to=16}\n"
-                      "%t: float32[37,100] = Transpose(%w) {perm=[1,0]}\n"
-                      "%th: float16[37,100] = Cast(%t) {to=10}\n"
-                      "%s: float32[37,100] = Mul(%t, %t)\n"
-                      "%sh: float16[37,100] = Cast(%s) {to=10}\n"
-                      "%i: float32[37,100] = Transpose(%w)\n");
-    static const char *const names[] = {"w", "h", "back", "b", "t", "th", "s", "sh", "i"};
-    static const int64_t chunks[] = {1, 7, 64, 1600, 3699, 3700, 100000};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        for (size_t k = 0; k < sizeof chunks / sizeof chunks[0]; k++)
-            same_as_eval(&f, names[i], chunks[k]);
-    end(&f);
-}
-
-QN_TEST(kernels_eval_stream_encoded) {
-    qn_context *ctx = qn_test_context();
-    qn_arena *arena = qn_arena_create();
-    enum { N = 1000 };
-    int8_t codes[N];
-    uint16_t got[N];
-    const float scale = 0.3f;
-    for (int i = 0; i < N; i++)
-        codes[i] = (int8_t)(i * 7);
-    qn_const c = {.dtype = QN_BF16, .rank = 1, .dims = {N}, .encoding = QN_ENC_AFFINE, .code_dtype = QN_I8,
-                  .scale_dtype = QN_F32, .symmetric = true, .axis = -1, .part = {{codes, N}, {&scale, 4}}};
-    sink s = {.bytes = (char *)got, .element = 2};
-    ASSERT_OK(ctx, qn_const_stream(ctx, arena, &c, 64, collect, &s));
-    for (int i = 0; i < N; i++)
-        assert_int_equal(got[i], qn_f32_to_bf16((float)codes[i] * scale));
-    qn_arena_destroy(arena);
-    qn_context_destroy(ctx);
-}
-
-static qn_status refuse(void *arg, int64_t first, int64_t n, const void *data) {
-    (void)n, (void)data;
-    return first >= 10 ? qn_fail(arg, QN_SYSTEM, "disk full") : QN_OK;
-}
-
-QN_TEST(kernels_eval_stream_stops) {
-    fixture f = begin("const %w: float32[100] = random(3)\n");
-    assert_int_equal(qn_const_stream(f.ctx, f.arena, const_of(&f, "w"), 10, refuse, f.ctx), QN_SYSTEM);
     end(&f);
 }
