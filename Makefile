@@ -124,7 +124,7 @@ $G/%.pb-c.c $G/%.pb-c.h &: schemas/%.proto
 
 -include $(LIB_O:.o=.d) $(TOOL_O:.o=.d) $(TEST_O:.o=.d) $(HDR_OK:.ok=.d)
 
-.PHONY: all help deps deps-extra demo test unit test-isa asan fuzz valgrind bench format lint install uninstall clean
+.PHONY: all help deps deps-extra demo test unit test-isa numerics asan fuzz valgrind bench format lint install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -158,6 +158,11 @@ unit: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants $(HDR_OK) ##
 test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the kernel tests once for each instruction set below the machine's
 	@for isa in scalar avx2 avx512 avx512vnni; do echo "QUERN_ISA=$$isa"; \
 	    QUERN_ISA=$$isa QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(or $(T),'kernels_*') || exit 1; done
+
+numerics: $B/tests/all ## the table of docs/numerics.md, measured: real models in four precisions against their goldens
+	@echo '| model | package | bytes | cosine | largest difference | SQNR, dB | at |'
+	@echo '|---|---|---|---|---|---|---|'
+	@QUERN_TEST_VERBOSE=1 $B/tests/all 'models_*' 2>&1 | grep -E '^\||FAILED|tests skipped'
 
 asan: ## all tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan unit
