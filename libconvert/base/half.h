@@ -13,7 +13,10 @@ uint16_t qn_f32_to_f16(float x);
 float qn_f16_to_f32(uint16_t h);
 uint16_t qn_f32_to_bf16(float x);
 static inline float qn_bf16_to_f32(uint16_t h) {
-    union { uint32_t u; float f; } v = {(uint32_t)h << 16};
+    union {
+        uint32_t u;
+        float f;
+    } v = {(uint32_t)h << 16};
     return v.f;
 }
 

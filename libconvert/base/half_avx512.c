@@ -10,7 +10,8 @@ static __mmask16 lanes(size_t left) { return _cvtu32_mask16(left >= 16 ? 0xffffu
 static void to_f16(const float *src, uint16_t *dst, size_t n) {
     for (size_t i = 0; i < n; i += 16) {
         __mmask16 m = lanes(n - i);
-        _mm256_mask_storeu_epi16(dst + i, m, _mm512_cvtps_ph(_mm512_maskz_loadu_ps(m, src + i), _MM_FROUND_TO_NEAREST_INT));
+        _mm256_mask_storeu_epi16(dst + i, m,
+                                 _mm512_cvtps_ph(_mm512_maskz_loadu_ps(m, src + i), _MM_FROUND_TO_NEAREST_INT));
     }
 }
 

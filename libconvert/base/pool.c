@@ -33,8 +33,8 @@ typedef struct scratch {
 } scratch;
 
 struct qn_pool {
-    int threads;               /* the caller included */
-    int n_started;             /* workers 1..n_started run */
+    int threads;   /* the caller included */
+    int n_started; /* workers 1..n_started run */
     bool started;
     worker workers[MAX_THREADS];
     pthread_mutex_t lock;

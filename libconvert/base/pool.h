@@ -6,8 +6,8 @@
 
 typedef struct qn_pool qn_pool;
 
-/** A pool of `threads` workers, the caller counted (1: no thread is started). Threads start at the first loop. NULL when
- *  out of memory. */
+/** A pool of `threads` workers, the caller counted (1: no thread is started). Threads start at the first loop. NULL
+ * when out of memory. */
 qn_pool *qn_pool_create(int threads);
 void qn_pool_destroy(qn_pool *pool);
 /** Its threads, the caller included. */
@@ -28,8 +28,9 @@ void qn_parallel_for(qn_context *ctx, int64_t n, int64_t grain, qn_pool_fn fn, v
 /** The same on a pool. */
 void qn_pool_for(qn_pool *pool, int64_t n, int64_t grain, qn_pool_fn fn, void *arg);
 
-/** Memory for one call: n bytes, 64-byte aligned, not zeroed; NULL when out of memory. Give it back with qn_scratch_give.
- *  The pool keeps what was given back for the next taker, so that a steady state touches no new pages. From any thread. */
+/** Memory for one call: n bytes, 64-byte aligned, not zeroed; NULL when out of memory. Give it back with
+ * qn_scratch_give. The pool keeps what was given back for the next taker, so that a steady state touches no new pages.
+ * From any thread. */
 void *qn_scratch_take(const qn_context *ctx, size_t n);
 void qn_scratch_give(const qn_context *ctx, void *p);
 

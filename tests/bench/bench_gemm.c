@@ -42,8 +42,8 @@ int main(int argc, char **argv) {
             b[i] = (float)(i % 19) * 0.1f - 0.9f;
         qn_gemm g = qn_gemm_make(m, n, k);
         g.a = (qn_operand){.data = a, .dtype = QN_F32, .x_stride = k, .k_stride = 1};
-        g.b = (qn_operand){.data = b, .dtype = QN_F32, .x_stride = shapes[s].trans_b ? k : 1,
-                           .k_stride = shapes[s].trans_b ? 1 : n};
+        g.b = (qn_operand){
+            .data = b, .dtype = QN_F32, .x_stride = shapes[s].trans_b ? k : 1, .k_stride = shapes[s].trans_b ? 1 : n};
         g.c.data = c;
         g.c.dtype = QN_F32;
         g.c.row_stride = n;
@@ -58,7 +58,8 @@ int main(int argc, char **argv) {
             best = t < best ? t : best;
         }
         printf("%6lld x %6lld x %6lld%s act %d  %9.3f ms %8.1f GFLOP/s\n", (long long)m, (long long)n, (long long)k,
-               shapes[s].trans_b ? " T" : "  ", (int)shapes[s].act, best * 1e3, 2e-9 * (double)(m * n) * (double)k / best);
+               shapes[s].trans_b ? " T" : "  ", (int)shapes[s].act, best * 1e3,
+               2e-9 * (double)(m * n) * (double)k / best);
         free(a);
         free(b);
         free(c);

@@ -80,7 +80,8 @@ QN_TEST(kernels_conv_activations) {
     node_test t = node_begin();
     qn_tensor x = scaled(pattern(&t, 1, DIMS(1, 4, 9, 21)), 0.25), w = scaled(pattern(&t, 2, DIMS(8, 4, 3, 3)), 0.25);
     qn_tensor d = scaled(pattern(&t, 3, DIMS(4, 1, 3, 3)), 0.5);
-    static const char *const acts[] = {"RELU", "CLIP", "GELU", "GELU_TANH", "SILU", "SIGMOID", "TANH", "HARDSIGMOID", "HARDSWISH"};
+    static const char *const acts[] = {"RELU",    "CLIP", "GELU",        "GELU_TANH", "SILU",
+                                       "SIGMOID", "TANH", "HARDSIGMOID", "HARDSWISH"};
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
         char node[256];
         snprintf(node, sizeof node, "Conv {pads=[1,1,1,1], activation=\"%s\", activation_max=0.5}", acts[i]);

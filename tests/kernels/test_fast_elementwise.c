@@ -6,10 +6,24 @@
 /* The header kernels/simd/math.h promises 4e-7 relative (GELU and SiLU: of |x|, which is under 3.5 here). */
 #define TOL 1.4e-6
 
-static const struct { const char *node; double tol; } g_unary[] = {
-    {"Abs", EXACT}, {"Erf", TOL}, {"Exp", TOL}, {"Gelu", TOL}, {"Gelu {approximate=\"tanh\"}", TOL},
-    {"HardSigmoid {alpha=0.3, beta=0.4}", TOL}, {"HardSwish", TOL}, {"LeakyRelu {alpha=0.25}", EXACT}, {"Reciprocal", EXACT},
-    {"Relu", EXACT}, {"Sigmoid", TOL}, {"Swish", TOL}, {"Swish {alpha=1.702}", TOL}, {"Tanh", TOL},
+static const struct {
+    const char *node;
+    double tol;
+} g_unary[] = {
+    {"Abs", EXACT},
+    {"Erf", TOL},
+    {"Exp", TOL},
+    {"Gelu", TOL},
+    {"Gelu {approximate=\"tanh\"}", TOL},
+    {"HardSigmoid {alpha=0.3, beta=0.4}", TOL},
+    {"HardSwish", TOL},
+    {"LeakyRelu {alpha=0.25}", EXACT},
+    {"Reciprocal", EXACT},
+    {"Relu", EXACT},
+    {"Sigmoid", TOL},
+    {"Swish", TOL},
+    {"Swish {alpha=1.702}", TOL},
+    {"Tanh", TOL},
 };
 
 QN_TEST(kernels_elementwise_unary) {
@@ -29,9 +43,11 @@ QN_TEST(kernels_elementwise_unary) {
 /* Ends of the range: limits, subnormal and overflowing results, NaN. exp's subnormals are within 2e-7 of 2^-126. */
 QN_TEST(kernels_elementwise_ends) {
     node_test t = node_begin();
-    qn_tensor x = tensor(F32(0, -0.0f, 1e-30f, -1e-40f, 5, -5, 9, -9, 30, -30, 88.7f, -88.7f, 88.75f, -100, -103.9f, -104, 200, -200,
-                             3e38f, -3e38f, INFINITY, -INFINITY, NAN), DIMS(23));
-    static const char *const nodes[] = {"Abs", "Erf", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Relu", "Sigmoid", "Tanh"};
+    qn_tensor x = tensor(F32(0, -0.0f, 1e-30f, -1e-40f, 5, -5, 9, -9, 30, -30, 88.7f, -88.7f, 88.75f, -100, -103.9f,
+                             -104, 200, -200, 3e38f, -3e38f, INFINITY, -INFINITY, NAN),
+                         DIMS(23));
+    static const char *const nodes[] = {"Abs",       "Erf",  "Exp",     "HardSigmoid", "HardSwish",
+                                        "LeakyRelu", "Relu", "Sigmoid", "Tanh"};
     for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
         check_fast(nodes[i], TOL, 1, IN(x));
     qn_tensor finite = tensor(F32(0, -0.0f, 1e-30f, 5, -5, 9, -9, 30, -30, 100, -100, INFINITY, NAN), DIMS(13));

@@ -11,20 +11,25 @@ QN_TEST(kernels_norm_layer) {
     static const int64_t sizes[] = {1, 2, 15, 16, 33, 384, 3000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         int64_t n = sizes[i];
-        qn_tensor x = normal(&t, i + 1, DIMS(2, 3, n)), scale = pattern(&t, 2, DIMS(n)), shift = pattern(&t, 3, DIMS(n));
+        qn_tensor x = normal(&t, i + 1, DIMS(2, 3, n)), scale = pattern(&t, 2, DIMS(n)),
+                  shift = pattern(&t, 3, DIMS(n));
         check_fast("LayerNormalization", TOL, 1, IN(x, scale, shift));
         check_fast("LayerNormalization {epsilon=0.001}", TOL, 1, IN(x, scale));
         check_fast("RMSNormalization", TOL, 1, IN(x, scale));
     }
     qn_tensor x = normal(&t, 9, DIMS(5, 4, 6));
     check_fast("LayerNormalization {axis=1}", TOL, 1, IN(x, pattern(&t, 2, DIMS(4, 6)), pattern(&t, 3, DIMS(4, 6))));
-    /* an offset a thousand times the spread: two passes keep what one would lose; (x - mean) itself is exact to u * 1000 */
+    /* an offset a thousand times the spread: two passes keep what one would lose; (x - mean) itself is exact to u *
+     * 1000 */
     qn_tensor far = normal(&t, 10, DIMS(3, 400));
     for (int i = 0; i < 1200; i++)
         ((float *)far.data)[i] += 1000;
     check_fast("LayerNormalization", 1e-3, 1, IN(far, pattern(&t, 2, DIMS(400))));
-    check_fast("LayerNormalization", 0x1p-9, 1, IN(pattern_as(&t, QN_F16, 1, DIMS(7, 50)), pattern_as(&t, QN_F16, 2, DIMS(50)), pattern_as(&t, QN_F16, 3, DIMS(50))));
-    check_fast("RMSNormalization", 0x1p-6, 1, IN(pattern_as(&t, QN_BF16, 1, DIMS(7, 50)), pattern_as(&t, QN_BF16, 2, DIMS(50))));
+    check_fast("LayerNormalization", 0x1p-9, 1,
+               IN(pattern_as(&t, QN_F16, 1, DIMS(7, 50)), pattern_as(&t, QN_F16, 2, DIMS(50)),
+                  pattern_as(&t, QN_F16, 3, DIMS(50))));
+    check_fast("RMSNormalization", 0x1p-6, 1,
+               IN(pattern_as(&t, QN_BF16, 1, DIMS(7, 50)), pattern_as(&t, QN_BF16, 2, DIMS(50))));
     check_fast("LayerNormalization", TOL, 1, IN(empty(QN_F32, DIMS(0, 50)), pattern(&t, 2, DIMS(50))));
     node_end(&t);
 }
@@ -33,7 +38,8 @@ QN_TEST(kernels_norm_softmax) {
     node_test t = node_begin();
     static const int64_t sizes[] = {1, 2, 15, 16, 33, 1370};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        qn_tensor x = scaled(normal(&t, i + 1, DIMS(2, sizes[i], 3)), 4), y = scaled(normal(&t, i + 1, DIMS(2, 3, sizes[i])), 4);
+        qn_tensor x = scaled(normal(&t, i + 1, DIMS(2, sizes[i], 3)), 4),
+                  y = scaled(normal(&t, i + 1, DIMS(2, 3, sizes[i])), 4);
         check_fast("Softmax", 1e-6, 1, IN(y));
         check_fast("Softmax {axis=1}", 1e-6, 1, IN(x));
         check_fast("Softmax {axis=0}", 1e-6, 1, IN(x));

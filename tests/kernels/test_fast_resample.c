@@ -7,7 +7,8 @@
 #define TOL 1e-6
 
 static const char *const g_modes[] = {"nearest", "linear", "cubic"};
-static const char *const g_coords[] = {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "half_pixel_symmetric"};
+static const char *const g_coords[] = {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel",
+                                       "half_pixel_symmetric"};
 
 QN_TEST(kernels_resize_sizes) {
     node_test t = node_begin();
@@ -16,10 +17,11 @@ QN_TEST(kernels_resize_sizes) {
         for (size_t c = 0; c < sizeof g_coords / sizeof g_coords[0]; c++)
             for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
                 char node[256];
-                snprintf(node, sizeof node, "Resize {mode=\"%s\", coordinate_transformation_mode=\"%s\"%s}", g_modes[m], g_coords[c],
-                         s % 2 && m ? ", antialias=1" : "");
+                snprintf(node, sizeof node, "Resize {mode=\"%s\", coordinate_transformation_mode=\"%s\"%s}", g_modes[m],
+                         g_coords[c], s % 2 && m ? ", antialias=1" : "");
                 int64_t full[4] = {2, 3, sizes[s][0], sizes[s][1]};
-                check_fast(node, m ? TOL : EXACT, 1, IN(pattern(&t, 1, DIMS(2, 3, 7, 9)), ABSENT, ABSENT, tensor(QN_I64, 4, full, DIMS(4))));
+                check_fast(node, m ? TOL : EXACT, 1,
+                           IN(pattern(&t, 1, DIMS(2, 3, 7, 9)), ABSENT, ABSENT, tensor(QN_I64, 4, full, DIMS(4))));
             }
     node_end(&t);
 }
@@ -35,15 +37,21 @@ QN_TEST(kernels_resize_forms) {
     /* the same size by another scale is resampled; on an outer axis that is the reference's work */
     check_fast("Resize {mode=\"linear\"}", TOL, 1, IN(x, ABSENT, tensor(F32(1, 1, 1.02f, 1.01f), DIMS(4))));
     check_fast("Resize {mode=\"linear\"}", TOL, 1, IN(x, ABSENT, tensor(F32(1, 1.1f, 2, 2), DIMS(4))));
-    check_fast("Resize {mode=\"linear\"}", 0x1p-10, 1, IN(pattern_as(&t, QN_F16, 1, DIMS(1, 2, 9, 21)), ABSENT, tensor(F32(1, 1, 1.5f, 2.5f), DIMS(4))));
-    check_fast("Resize {mode=\"linear\"}", 0x1p-7, 1, IN(pattern_as(&t, QN_BF16, 1, DIMS(1, 2, 9, 21)), ABSENT, tensor(F32(1, 1, 1.5f, 2.5f), DIMS(4))));
-    check_fast("Resize", EXACT, 1, IN(pattern_as(&t, QN_BF16, 1, DIMS(1, 2, 9, 21)), ABSENT, tensor(F32(1, 1, 3, 2), DIMS(4))));
+    check_fast("Resize {mode=\"linear\"}", 0x1p-10, 1,
+               IN(pattern_as(&t, QN_F16, 1, DIMS(1, 2, 9, 21)), ABSENT, tensor(F32(1, 1, 1.5f, 2.5f), DIMS(4))));
+    check_fast("Resize {mode=\"linear\"}", 0x1p-7, 1,
+               IN(pattern_as(&t, QN_BF16, 1, DIMS(1, 2, 9, 21)), ABSENT, tensor(F32(1, 1, 1.5f, 2.5f), DIMS(4))));
+    check_fast("Resize", EXACT, 1,
+               IN(pattern_as(&t, QN_BF16, 1, DIMS(1, 2, 9, 21)), ABSENT, tensor(F32(1, 1, 3, 2), DIMS(4))));
     node_end(&t);
 }
 
 QN_TEST(kernels_max_pool) {
     node_test t = node_begin();
-    static const struct { const char *attrs; int64_t dims[4]; } cases[] = {
+    static const struct {
+        const char *attrs;
+        int64_t dims[4];
+    } cases[] = {
         {"kernel_shape=[2,2], strides=[2,2]", {1, 3, 8, 10}},
         {"kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]", {2, 3, 15, 71}},
         {"kernel_shape=[5,5], pads=[2,2,2,2]", {1, 2, 13, 40}},

@@ -91,13 +91,14 @@ static void check_at(const qn_gemm *g, int64_t i, int64_t j) {
     double before = ((double)g->k + 2) * u * fabs((double)g->c.alpha) * size + 3 * u * (fabs(x) + fabs(bias));
     double want = activated(&g->c.act, x) + residual;
     /* no activation is steeper than 1.13 (GELU); their own errors are under 8 u of the argument's or result's size */
-    double bound = 1.2 * before + (g->c.act.kind == QN_ACT_NONE ? 0 : 8 * u * (1 + fabs(x))) + 2 * u * (fabs(want) + fabs(residual));
+    double bound = 1.2 * before + (g->c.act.kind == QN_ACT_NONE ? 0 : 8 * u * (1 + fabs(x))) +
+                   2 * u * (fabs(want) + fabs(residual));
     double rounding = g->c.dtype == QN_F16 ? 0x1p-11 : g->c.dtype == QN_BF16 ? 0x1p-8 : 0;
     bound += rounding * (fabs(want) + bound) + (g->c.dtype == QN_F16 ? 0x1p-25 : 0);
     double got = stored(g->c.dtype, g->c.data, i * g->c.row_stride + j);
     if (!(fabs(got - want) <= bound))
-        fail_msg("%lld x %lld x %lld, element %lld, %lld: %.9g, wanted %.9g within %.3g", (long long)g->m, (long long)g->n,
-                 (long long)g->k, (long long)i, (long long)j, got, want, bound);
+        fail_msg("%lld x %lld x %lld, element %lld, %lld: %.9g, wanted %.9g within %.3g", (long long)g->m,
+                 (long long)g->n, (long long)g->k, (long long)i, (long long)j, got, want, bound);
 }
 
 static void check_all(const qn_gemm *g) {
@@ -118,8 +119,10 @@ static void check_some(const qn_gemm *g, int n) {
 /* A product over fresh numbers; C is one larger than needed, to see that nothing is written beyond. */
 static qn_gemm make(int64_t m, int64_t n, int64_t k, bool ta, bool tb, qn_dtype a, qn_dtype b, qn_dtype c) {
     qn_gemm g = qn_gemm_make(m, n, k);
-    g.a = (qn_operand){.data = numbers(a, m * k), .dtype = a, .x_stride = ta ? 1 : k, .k_stride = ta ? m : 1, .scale_run = 1};
-    g.b = (qn_operand){.data = numbers(b, n * k), .dtype = b, .x_stride = tb ? k : 1, .k_stride = tb ? 1 : n, .scale_run = 1};
+    g.a = (qn_operand){
+        .data = numbers(a, m * k), .dtype = a, .x_stride = ta ? 1 : k, .k_stride = ta ? m : 1, .scale_run = 1};
+    g.b = (qn_operand){
+        .data = numbers(b, n * k), .dtype = b, .x_stride = tb ? k : 1, .k_stride = tb ? 1 : n, .scale_run = 1};
     g.c.data = numbers(c, m * n + 1);
     g.c.dtype = c;
     g.c.row_stride = n;
@@ -133,7 +136,8 @@ static void drop(qn_gemm *g) {
 }
 
 QN_TEST(kernels_gemm_ragged_shapes) {
-    static const int64_t ms[] = {0, 1, 3, 6, 13, 14, 15, 29, 47}, ns[] = {0, 1, 7, 16, 17, 32, 33, 70}, ks[] = {0, 1, 2, 15, 16, 19, 65};
+    static const int64_t ms[] = {0, 1, 3, 6, 13, 14, 15, 29, 47}, ns[] = {0, 1, 7, 16, 17, 32, 33, 70},
+                         ks[] = {0, 1, 2, 15, 16, 19, 65};
     for (int isa = 0; isa < N_ISAS; isa++) {
         qn_context *ctx = context_of(isa, 1);
         if (!ctx)
@@ -229,7 +233,11 @@ QN_TEST(kernels_gemm_codes_with_scales) {
                     for (int half = 0; half < 2; half++)
                         for (int side = 0; side < 3; side++) { /* of b, of a, of b under two rows */
                             qn_dtype code = kind ? QN_U8 : QN_I8, scale = half ? QN_F16 : QN_F32;
-                            qn_gemm g = make(side == 2 ? 2 : side ? 35 : 9, side == 1 ? 9 : 35, 23, t & 1, t >> 1, side == 1 ? code : QN_F32, side == 1 ? QN_F32 : code, QN_F32);
+                            qn_gemm g = make(side == 2 ? 2
+                                             : side    ? 35
+                                                       : 9,
+                                             side == 1 ? 9 : 35, 23, t & 1, t >> 1, side == 1 ? code : QN_F32,
+                                             side == 1 ? QN_F32 : code, QN_F32);
                             qn_operand *o = side == 1 ? &g.a : &g.b;
                             o->scales = numbers(scale, 40);
                             o->scale_dtype = scale;
@@ -265,7 +273,11 @@ QN_TEST(kernels_gemm_epilogue) {
                     g.c.alpha = add == 3 ? 1.75f : 1.0f;
                     g.c.beta = add == 3 ? -0.5f : 1.0f;
                     if (add > 0)
-                        g.c.bias = (qn_addend){bias[d], kinds[d], add == 1 || add == 4 ? 1 : add == 3 ? 45 : 0, add == 2 || add == 3};
+                        g.c.bias = (qn_addend){bias[d], kinds[d],
+                                               add == 1 || add == 4 ? 1
+                                               : add == 3           ? 45
+                                                                    : 0,
+                                               add == 2 || add == 3};
                     if (add > 2)
                         g.c.residual = (qn_addend){residual[d], kinds[d], 45, 1};
                     ASSERT_OK(ctx, qn_gemm_run(ctx, &g));
@@ -307,8 +319,10 @@ QN_TEST(kernels_gemm_nan_and_infinity_pass_through) {
 
 /* Deep, wide and tall ones: blocks of depth, chunks of the shared operand. */
 QN_TEST(kernels_gemm_blocks) {
-    static const struct { int64_t m, n, k; } shapes[] = {
-        {150, 90, 1300}, {90, 150, 1300}, {2100, 2200, 1100}, {2200, 2100, 1100}, {3, 5000, 2000}, {5000, 3, 2000}, {1, 1, 5000}};
+    static const struct {
+        int64_t m, n, k;
+    } shapes[] = {{150, 90, 1300}, {90, 150, 1300}, {2100, 2200, 1100}, {2200, 2100, 1100},
+                  {3, 5000, 2000}, {5000, 3, 2000}, {1, 1, 5000}};
     for (int isa = 0; isa < N_ISAS; isa++) {
         qn_context *ctx = context_of(isa, 2);
         if (!ctx)

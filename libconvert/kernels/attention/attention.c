@@ -27,8 +27,8 @@ static qn_status read_heads(const qn_kernel_args *args, int32_t i, int64_t H, in
     if (t->rank == 3) {
         int64_t C = t->dims[2];
         if (D < 0 || offset < 0 || offset > C || (D > 0 && H > (C - offset) / D))
-            return qn_kernel_fail(args, QN_MALFORMED, "input %d: %lld heads of %lld elements from %lld in rows of %lld", i,
-                                  (long long)H, (long long)D, (long long)offset, (long long)C);
+            return qn_kernel_fail(args, QN_MALFORMED, "input %d: %lld heads of %lld elements from %lld in rows of %lld",
+                                  i, (long long)H, (long long)D, (long long)offset, (long long)C);
         out->N = t->dims[1];
         out->row = C;
         out->head = D;
@@ -59,7 +59,8 @@ static qn_status read_mask(const qn_kernel_args *args, qn_attention *a) {
         steps[to] = t->dims[from] == 1 ? 0 : step;
         step *= t->dims[from];
     }
-    a->mask = (qn_operand){.data = t->data, .dtype = t->dtype, .x_stride = steps[2], .k_stride = steps[3], .scale_run = 1};
+    a->mask =
+        (qn_operand){.data = t->data, .dtype = t->dtype, .x_stride = steps[2], .k_stride = steps[3], .scale_run = 1};
     a->mask_batch = steps[0];
     a->mask_head = steps[1];
     return QN_OK;
@@ -74,7 +75,8 @@ static qn_status read(const qn_kernel_args *args, qn_attention *a) {
         return qn_kernel_fail(args, QN_MALFORMED, "%lld query heads and %lld key heads", (long long)H, (long long)Hk);
     int64_t D = qn_node_int(node, "head_dim", in[0].rank == 4 ? in[0].dims[3] : in[0].dims[2] / H);
     int64_t Dv = qn_node_int(node, "v_head_dim", in[2].rank == 4 ? in[2].dims[3] : D);
-    *a = (qn_attention){.causal = qn_node_int(node, "causal", 0) != 0, .dtype = args->out[0].dtype, .y = args->out[0].data};
+    *a = (qn_attention){
+        .causal = qn_node_int(node, "causal", 0) != 0, .dtype = args->out[0].dtype, .y = args->out[0].data};
     QN_TRY(read_heads(args, 0, H, D, "q_offset", &a->q));
     QN_TRY(read_heads(args, 1, Hk, D, "k_offset", &a->k));
     QN_TRY(read_heads(args, 2, Hk, Dv, "v_offset", &a->v));
@@ -96,7 +98,9 @@ typedef struct packing {
 
 static qn_operand head_of(const qn_heads *h, int64_t index, bool keys_are_x) {
     return (qn_operand){.data = qn_elem(h->data, h->dtype, index / h->H * h->batch + index % h->H * h->head),
-                        .dtype = h->dtype, .x_stride = keys_are_x ? h->row : 1, .k_stride = keys_are_x ? 1 : h->row,
+                        .dtype = h->dtype,
+                        .x_stride = keys_are_x ? h->row : 1,
+                        .k_stride = keys_are_x ? 1 : h->row,
                         .scale_run = 1};
 }
 
@@ -158,7 +162,8 @@ qn_status qn_attention_MultiHeadAttention(const qn_kernel_args *args) {
     /* keys and values exist, so these are at most MR times what fits in memory */
     int64_t k_floats, v_floats, head_bytes, chunk, packed;
     if (!qn_mul_i64(round_up(a.k.N, mr), a.k.D, &k_floats) || !qn_mul_i64(round_up(a.v.D, mr), a.k.N, &v_floats) ||
-        !qn_add_i64(k_floats, v_floats, &a.head_floats) || !qn_mul_i64(a.head_floats, (int64_t)sizeof(float), &head_bytes))
+        !qn_add_i64(k_floats, v_floats, &a.head_floats) ||
+        !qn_mul_i64(a.head_floats, (int64_t)sizeof(float), &head_bytes))
         return qn_fail_memory(args->ctx, SIZE_MAX, "attention");
     a.v_floats = k_floats;
     chunk = PACKED_BYTES / head_bytes;

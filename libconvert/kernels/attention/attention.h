@@ -1,7 +1,7 @@
 /* MultiHeadAttention without a matrix of scores in memory.
  *
- * For each head, keys and values are packed once. Then each piece of work takes a tile of NR queries, one a vector lane,
- * and walks over the keys in blocks (online softmax: Milakov and Gimelshein 2018, section 3):
+ * For each head, keys and values are packed once. Then each piece of work takes a tile of NR queries, one a vector
+ * lane, and walks over the keys in blocks (online softmax: Milakov and Gimelshein 2018, section 3):
  *
  *     Sᵀ [block, NR] = K · (scale Q)ᵀ          microkernel; rows are keys
  *     Sᵀ += mask;  m' = max(m, rows of Sᵀ)     lane by lane: no sums across a vector
@@ -28,16 +28,16 @@ enum { QN_ATTENTION_PANELS = 8 }; /**< panels of MR keys in a block */
 
 typedef struct qn_attention {
     qn_heads q, k, v;
-    qn_operand mask;           /**< data NULL: none; x is a query, k a key */
+    qn_operand mask; /**< data NULL: none; x is a query, k a key */
     int64_t mask_batch, mask_head;
     bool causal;
     float scale;
-    qn_dtype dtype;            /**< of y [B, Nq, H Dv] */
+    qn_dtype dtype; /**< of y [B, Nq, H Dv] */
     void *y;
-    int64_t first, n_heads;    /**< key heads (b Hk + g) of this run */
-    float *packed;             /**< for each of them head_floats: K [panels][D][MR], then V [panels of Dv][Nk][MR] */
+    int64_t first, n_heads; /**< key heads (b Hk + g) of this run */
+    float *packed;          /**< for each of them head_floats: K [panels][D][MR], then V [panels of Dv][Nk][MR] */
     int64_t head_floats, v_floats; /**< v_floats: where V begins */
-    char *local;               /**< for each worker local_bytes */
+    char *local;                   /**< for each worker local_bytes */
     size_t local_bytes;
 } qn_attention;
 

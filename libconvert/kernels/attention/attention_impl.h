@@ -8,11 +8,11 @@ enum { NV = 2, NR = NV * VF_LANES };
 
 /* A query tile's state, each row NR lanes. */
 typedef struct tile {
-    float *q;        /* [D] */
-    float *s;        /* [block] */
-    float *mask;     /* [block] */
-    float *o;        /* [Dv] */
-    float *out;      /* one row of y: [Dv] */
+    float *q;    /* [D] */
+    float *s;    /* [block] */
+    float *mask; /* [block] */
+    float *o;    /* [Dv] */
+    float *out;  /* one row of y: [Dv] */
     vf max[NV], sum[NV];
 } tile;
 
@@ -82,8 +82,8 @@ static void write_rows(const qn_attention *a, const tile *t, int64_t at, int64_t
             t->out[d] = t->o[d * NR + i];
         vf l = vf_set1(sum[i]);
         for (int64_t d = 0; d < a->v.D; d += VF_LANES)
-            vf_write_n(a->dtype, a->y, at + i * a->q.H * a->v.D + d, vf_div(vf_read_n(QN_F32, t->out, d, a->v.D - d), l),
-                       a->v.D - d);
+            vf_write_n(a->dtype, a->y, at + i * a->q.H * a->v.D + d,
+                       vf_div(vf_read_n(QN_F32, t->out, d, a->v.D - d), l), a->v.D - d);
     }
 }
 
@@ -101,7 +101,10 @@ void VF_NAME(qn_attention)(void *arg, int64_t begin, int64_t end, int worker) {
         const float *keys = a->packed + head / group * a->head_floats, *values = keys + a->v_floats;
 
         qn_operand q = {.data = qn_elem(a->q.data, a->q.dtype, b * a->q.batch + h * a->q.head),
-                        .dtype = a->q.dtype, .x_stride = a->q.row, .k_stride = 1, .scale_run = 1};
+                        .dtype = a->q.dtype,
+                        .x_stride = a->q.row,
+                        .k_stride = 1,
+                        .scale_run = 1};
         isa->pack(&q, q0, n, 0, a->q.D, NR, t.q);
         for (int64_t i = 0; i < a->q.D * NR; i += VF_LANES)
             vf_store(t.q + i, vf_mul(vf_load(t.q + i), vf_set1(a->scale)));
@@ -119,7 +122,8 @@ void VF_NAME(qn_attention)(void *arg, int64_t begin, int64_t end, int worker) {
             int64_t kn = a->k.N - j0 < block ? a->k.N - j0 : block;
             memset(t.s, 0, vectors < NV ? (size_t)(kn * NR) * sizeof *t.s : 0); /* lanes that nobody computes */
             for (int64_t j = 0; j < kn; j += mr)
-                isa->micro[kn - j < mr ? kn - j : mr][vectors](a->q.D, keys + (j0 + j) * a->q.D, t.q, t.s + j * NR, false);
+                isa->micro[kn - j < mr ? kn - j : mr][vectors](a->q.D, keys + (j0 + j) * a->q.D, t.q, t.s + j * NR,
+                                                               false);
             if (mask.data) {
                 isa->pack(&mask, q0, n, j0, kn, NR, t.mask);
                 for (int64_t i = 0; i < kn * NR; i += VF_LANES)
@@ -130,7 +134,7 @@ void VF_NAME(qn_attention)(void *arg, int64_t begin, int64_t end, int worker) {
             exponentials(a, &t, kn);
             for (int64_t d = 0; d < a->v.D; d += mr)
                 isa->micro[a->v.D - d < mr ? a->v.D - d : mr][vectors](kn, values + d * a->k.N + j0 * mr, t.s,
-                                                                      t.o + d * NR, true);
+                                                                       t.o + d * NR, true);
         }
         write_rows(a, &t, (b * a->q.N + q0) * a->q.H * a->v.D + h * a->v.D, n);
     }

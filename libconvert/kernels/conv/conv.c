@@ -27,8 +27,9 @@ qn_status qn_conv_read(const qn_kernel_args *args, bool transposed, qn_conv *c) 
     int64_t C = x->dims[1], M = y->dims[1], per_c = w->dims[1], per_m = w->dims[0];
     if (c->groups < 1 || C % c->groups != 0 || M % c->groups != 0 ||
         (transposed ? per_m != C || per_c != M / c->groups : per_m != M || per_c != C / c->groups))
-        return qn_kernel_fail(args, QN_MALFORMED, "%lld to %lld channels in %lld groups and a weight of %lld x %lld channels",
-                              (long long)C, (long long)M, (long long)c->groups, (long long)per_m, (long long)per_c);
+        return qn_kernel_fail(args, QN_MALFORMED,
+                              "%lld to %lld channels in %lld groups and a weight of %lld x %lld channels", (long long)C,
+                              (long long)M, (long long)c->groups, (long long)per_m, (long long)per_c);
     c->c = C / c->groups;
     c->m = M / c->groups;
     c->in_plane = c->h.in * c->w.in;
@@ -86,8 +87,8 @@ qn_status qn_conv_Conv(const qn_kernel_args *args) {
     QN_TRY(qn_operand_of_input(args, 1, K, 1, 0, 1, 1, c.taps, &g.a));
     bool pointwise = c.taps == 1 && c.w.stride == 1 && c.h.stride == 1 && c.w.pad_begin == 0 && c.w.pad_end == 0 &&
                      c.h.pad_begin == 0 && c.h.pad_end == 0;
-    g.b = (qn_operand){.data = args->in[0].data, .dtype = args->in[0].dtype, .x_stride = 1, .k_stride = c.in_plane,
-                       .scale_run = 1};
+    g.b = (qn_operand){
+        .data = args->in[0].data, .dtype = args->in[0].dtype, .x_stride = 1, .k_stride = c.in_plane, .scale_run = 1};
     if (!pointwise) {
         g.b.pack = qn_conv_pack_of(args->ctx);
         g.b.pack_arg = &c;

@@ -33,14 +33,14 @@ void qn_conv_pack_avx512(const qn_operand *op, int64_t x0, int64_t xn, int64_t k
 /** Depthwise rows: what a piece of work needs. */
 typedef struct qn_depthwise {
     const qn_conv *conv;
-    qn_tensor x, y;              /**< data and dtype */
-    const float *w;              /**< [M, taps] */
-    qn_addend bias, residual;    /**< row: output channel (bias) or plane (residual) */
+    qn_tensor x, y;           /**< data and dtype */
+    const float *w;           /**< [M, taps] */
+    qn_addend bias, residual; /**< row: output channel (bias) or plane (residual) */
     qn_activation act;
-    int64_t band, bands;         /**< output rows of a piece; pieces of a plane */
-    int64_t row_floats;          /**< of a padded input row: stride phases, each phase_floats long */
+    int64_t band, bands; /**< output rows of a piece; pieces of a plane */
+    int64_t row_floats;  /**< of a padded input row: stride phases, each phase_floats long */
     int64_t phase_floats;
-    float *rows;                 /**< for each worker worker_floats */
+    float *rows; /**< for each worker worker_floats */
     int64_t worker_floats;
 } qn_depthwise;
 /** A qn_pool_fn over planes * bands. */

@@ -1,7 +1,8 @@
 /* ConvTranspose: columns = Wᵀ [M/g taps, C/g] · X [C/g, in_plane] for some output channels at a time, then every output
  * sums the columns that lie over it:
  *
- *   Y[m, oh, ow] = B[m] + sum over taps with ih sh - ph + kh dh = oh, iw sw - pw + kw dw = ow of columns[m, tap][ih, iw]
+ *   Y[m, oh, ow] = B[m] + sum over taps with ih sh - ph + kh dh = oh, iw sw - pw + kw dw = ow of columns[m, tap][ih,
+ * iw]
  *
  * Outputs gather, so threads do not meet. Taps are visited in order, one row of outputs at a time. */
 #include "base/checked.h"
@@ -21,11 +22,11 @@ bool qn_conv_accepts_ConvTranspose(const qn_kernel_args *args) {
 
 typedef struct gather {
     const qn_conv *c;
-    const float *columns;   /* [m, taps, in_plane] */
+    const float *columns; /* [m, taps, in_plane] */
     qn_addend bias;
     qn_dtype dtype;
-    void *y;                /* plane of the first of these channels */
-    float *rows;            /* for each worker w.out floats */
+    void *y;     /* plane of the first of these channels */
+    float *rows; /* for each worker w.out floats */
 } gather;
 
 /* Add the columns of one tap to row[ow] for every ow = iw stride + shift inside the row. */
@@ -64,7 +65,8 @@ static void gather_rows(void *arg, int64_t begin, int64_t end, int worker) {
             int64_t at = oh + c->h.pad_begin - kh * c->h.dilation;
             if (at < 0 || at % c->h.stride != 0 || at / c->h.stride >= c->h.in)
                 continue;
-            const float *from = g->columns + (m * c->taps + kh * c->w.kernel) * c->in_plane + at / c->h.stride * c->w.in;
+            const float *from =
+                g->columns + (m * c->taps + kh * c->w.kernel) * c->in_plane + at / c->h.stride * c->w.in;
             for (int64_t kw = 0; kw < c->w.kernel; kw++)
                 add_tap(c, from + kw * c->in_plane, kw * c->w.dilation - c->w.pad_begin, row);
         }
@@ -76,14 +78,17 @@ static void gather_rows(void *arg, int64_t begin, int64_t end, int worker) {
 }
 
 /* Output channels [m0, m1) of group g of image n. */
-static qn_status channels(const qn_kernel_args *args, const qn_conv *c, const qn_operand *w, int64_t image, int64_t group,
-                          int64_t m0, int64_t m1, float *columns, float *rows) {
+static qn_status channels(const qn_kernel_args *args, const qn_conv *c, const qn_operand *w, int64_t image,
+                          int64_t group, int64_t m0, int64_t m1, float *columns, float *rows) {
     const qn_tensor *x = &args->in[0], *y = &args->out[0];
     qn_gemm g = qn_gemm_make((m1 - m0) * c->taps, c->in_plane, c->c);
     g.a = *w;
     qn_operand_advance(&g.a, group * c->c * c->m * c->taps + m0 * c->taps, m0 * c->taps);
     g.b = (qn_operand){.data = qn_elem(x->data, x->dtype, (image * c->groups + group) * c->c * c->in_plane),
-                       .dtype = x->dtype, .x_stride = 1, .k_stride = c->in_plane, .scale_run = 1};
+                       .dtype = x->dtype,
+                       .x_stride = 1,
+                       .k_stride = c->in_plane,
+                       .scale_run = 1};
     g.c.data = columns;
     g.c.dtype = QN_F32;
     g.c.row_stride = c->in_plane;
@@ -108,7 +113,8 @@ qn_status qn_conv_ConvTranspose(const qn_kernel_args *args) {
     int64_t chunk = n > 0 ? COLUMNS_BYTES / n : c.m;
     chunk = chunk < 1 ? 1 : chunk > c.m ? c.m : chunk;
     int64_t rows = qn_pool_threads(args->ctx) * c.w.out;
-    if (!qn_mul_i64(chunk, per_channel, &n) || !qn_add_i64(n, rows, &n) || !qn_mul_size((size_t)n, sizeof(float), &bytes))
+    if (!qn_mul_i64(chunk, per_channel, &n) || !qn_add_i64(n, rows, &n) ||
+        !qn_mul_size((size_t)n, sizeof(float), &bytes))
         return qn_fail_memory(args->ctx, SIZE_MAX, "a transposed convolution");
     qn_operand w;
     /* scales along the input channels of a later group would not start at 0: expanded then */

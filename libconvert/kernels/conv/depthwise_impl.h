@@ -28,8 +28,8 @@ static void fill_row(const qn_depthwise *d, const void *x, int64_t row, bool ins
         float *even = to + phase * d->phase_floats + at, *odd = to + (1 - phase) * d->phase_floats + at + phase;
         for (; i + 2 * VF_LANES <= w->in; i += 2 * VF_LANES) {
             vf first, second;
-            vf_part(vf_read_n(d->x.dtype, x, from + i, VF_LANES), vf_read_n(d->x.dtype, x, from + i + VF_LANES, VF_LANES),
-                    &first, &second);
+            vf_part(vf_read_n(d->x.dtype, x, from + i, VF_LANES),
+                    vf_read_n(d->x.dtype, x, from + i + VF_LANES, VF_LANES), &first, &second);
             vf_store(even + i / 2, first);
             vf_store(odd + i / 2, second);
         }
@@ -88,7 +88,8 @@ void VF_NAME(qn_depthwise)(void *arg, int64_t begin, int64_t end, int worker) {
     for (int64_t i = begin; i < end; i++) {
         int64_t plane = i / d->bands, oh0 = i % d->bands * d->band, m = plane % (c->groups * c->m);
         int64_t oh1 = oh0 + d->band < c->h.out ? oh0 + d->band : c->h.out;
-        const void *x = qn_elem(d->x.data, d->x.dtype, (plane / (c->groups * c->m) * c->groups + m / c->m) * c->in_plane);
+        const void *x =
+            qn_elem(d->x.data, d->x.dtype, (plane / (c->groups * c->m) * c->groups + m / c->m) * c->in_plane);
         const int64_t first = oh0 * c->h.stride - c->h.pad_begin;
         const int64_t n_rows = (oh1 - 1 - oh0) * c->h.stride + (c->h.kernel - 1) * c->h.dilation + 1;
         for (int64_t r = 0; r < n_rows; r++)

@@ -1,5 +1,5 @@
-/* Panels of the virtual matrix X'[(c, kh, kw), (oh, ow)] = X[c, oh sh - ph + kh dh, ow sw - pw + kw dw], zero outside the
- * image, packed straight from it.
+/* Panels of the virtual matrix X'[(c, kh, kw), (oh, ow)] = X[c, oh sh - ph + kh dh, ow sw - pw + kw dw], zero outside
+ * the image, packed straight from it.
  *
  * The columns of a panel are a run of output positions: pieces of one or several output rows. For each tap the parts of
  * these pieces that see the image are found once, as runs; then every channel copies the same runs. */
@@ -9,8 +9,8 @@
 enum { MAX_WIDTH = 64 };
 
 typedef struct run {
-    int64_t from;   /* in a channel's plane */
-    int at, n;      /* columns of the panel */
+    int64_t from; /* in a channel's plane */
+    int at, n;    /* columns of the panel */
 } run;
 
 /* Runs of tap (kh, kw) over positions x0..x0+xn; true when they cover all of them. */
@@ -72,7 +72,8 @@ VF_INLINE void pack_as(const qn_dtype dtype, const qn_operand *op, int64_t x0, i
     }
 }
 
-void VF_NAME(qn_conv_pack)(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst) {
+void VF_NAME(qn_conv_pack)(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width,
+                           float *dst) {
     switch (op->dtype) {
     case QN_F16: pack_as(QN_F16, op, x0, xn, k0, kn, width, dst); break;
     case QN_BF16: pack_as(QN_BF16, op, x0, xn, k0, kn, width, dst); break;

@@ -8,10 +8,10 @@
 
 typedef struct qn_elementwise {
     qn_op op;
-    qn_dtype a, b, y;      /**< storage of the operands; b of the binary ops only */
-    float alpha, beta;     /**< LeakyRelu, Swish, HardSigmoid; Clip: bounds */
-    bool tanh_form;        /**< Gelu */
-    qn_activation act;     /**< Add */
+    qn_dtype a, b, y;  /**< storage of the operands; b of the binary ops only */
+    float alpha, beta; /**< LeakyRelu, Swish, HardSigmoid; Clip: bounds */
+    bool tanh_form;    /**< Gelu */
+    qn_activation act; /**< Add */
 } qn_elementwise;
 
 /** qn_span_fn with a qn_elementwise as user. */

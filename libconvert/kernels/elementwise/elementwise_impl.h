@@ -38,7 +38,8 @@ VF_INLINE void unary_as(const qn_op op, const qn_span *s) {
 
 void VF_NAME(qn_unary_span)(const qn_span *s) {
     const qn_elementwise *e = s->user;
-#define UNARY(OP) case QN_OP_##OP: unary_as(QN_OP_##OP, s); return
+#define UNARY(OP)                                                                                                      \
+    case QN_OP_##OP: unary_as(QN_OP_##OP, s); return
     switch (e->op) {
         UNARY(Abs);
         UNARY(Clip);

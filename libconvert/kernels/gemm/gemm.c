@@ -48,11 +48,11 @@ typedef struct product {
     const qn_gemm_isa *isa;
     bool shared_is_a;
     side shared, own;
-    int64_t depth;             /* of a block */
-    float *packed;             /* [chunk panels][k][width] of the shared operand */
-    int64_t s0, s1;            /* the chunk */
-    int64_t own_panels;        /* of a piece */
-    char *local;               /* for each worker local_bytes */
+    int64_t depth;      /* of a block */
+    float *packed;      /* [chunk panels][k][width] of the shared operand */
+    int64_t s0, s1;     /* the chunk */
+    int64_t own_panels; /* of a piece */
+    char *local;        /* for each worker local_bytes */
     size_t local_bytes;
 } product;
 
@@ -122,7 +122,8 @@ static bool lay_out(product *p, int threads, int64_t *chunk, size_t *packed_byte
     const int64_t n_blocks = ceil_div(k, DEPTH);
     p->depth = ceil_div(k, n_blocks);
     int64_t panel_floats, panel_bytes, bytes;
-    if (!qn_mul_i64(k, p->shared.width, &panel_floats) || !qn_mul_i64(panel_floats, (int64_t)sizeof(float), &panel_bytes))
+    if (!qn_mul_i64(k, p->shared.width, &panel_floats) ||
+        !qn_mul_i64(panel_floats, (int64_t)sizeof(float), &panel_bytes))
         return false;
     *chunk = max64(1, min64(p->shared.n, QN_GEMM_SHARED_BYTES / panel_bytes));
     if (!qn_mul_i64(panel_bytes, *chunk, &bytes))
@@ -162,7 +163,8 @@ static qn_status run_one(qn_context *ctx, const qn_gemm *g) {
     const qn_gemm_isa *isa = qn_gemm_isa_of(ctx);
     side a = {&g->a, g->m, ceil_div(g->m, isa->mr), isa->mr}, b = {&g->b, g->n, ceil_div(g->n, isa->nr), isa->nr};
     bool shared_is_a = g->m <= g->n;
-    product p = {.g = g, .isa = isa, .shared_is_a = shared_is_a, .shared = shared_is_a ? a : b, .own = shared_is_a ? b : a};
+    product p = {
+        .g = g, .isa = isa, .shared_is_a = shared_is_a, .shared = shared_is_a ? a : b, .own = shared_is_a ? b : a};
     int64_t chunk;
     size_t bytes;
     if (!lay_out(&p, qn_pool_threads(ctx), &chunk, &bytes))

@@ -29,28 +29,28 @@ typedef void (*qn_pack_fn)(const qn_operand *op, int64_t x0, int64_t xn, int64_t
 /** What is multiplied: element (x, k) is data[x * x_stride + k * k_stride], times a scale when there are scales. */
 struct qn_operand {
     const void *data;
-    qn_dtype dtype;            /**< F32, F16, BF16; I8 or U8 with scales */
+    qn_dtype dtype; /**< F32, F16, BF16; I8 or U8 with scales */
     int64_t x_stride, k_stride;
-    const void *scales;        /**< NULL: none. Value = (code - zero_point) * scale */
-    qn_dtype scale_dtype;      /**< F32 or F16 */
-    const void *zero_points;   /**< dtype of the codes; NULL: 0 */
+    const void *scales;      /**< NULL: none. Value = (code - zero_point) * scale */
+    qn_dtype scale_dtype;    /**< F32 or F16 */
+    const void *zero_points; /**< dtype of the codes; NULL: 0 */
     qn_scale_axis scale_axis;
-    int64_t scale_run;         /**< that many neighbours along the axis share a scale (>= 1) */
-    qn_pack_fn pack;           /**< or NULL; then data is what this function makes of it */
+    int64_t scale_run; /**< that many neighbours along the axis share a scale (>= 1) */
+    qn_pack_fn pack;   /**< or NULL; then data is what this function makes of it */
     const void *pack_arg;
 };
 
 /** Something added to the product: element (m, n) is data[m * row_stride + n * col_stride], col_stride 0 or 1. */
 typedef struct qn_addend {
-    const void *data;          /**< NULL: nothing */
-    qn_dtype dtype;            /**< F32, F16, BF16 */
+    const void *data; /**< NULL: nothing */
+    qn_dtype dtype;   /**< F32, F16, BF16 */
     int64_t row_stride, col_stride;
 } qn_addend;
 
 /** C[m, n] = act(alpha * product + beta * bias) + residual, at data[m * row_stride + n]. */
 typedef struct qn_gemm_out {
     void *data;
-    qn_dtype dtype;            /**< F32, F16, BF16 */
+    qn_dtype dtype; /**< F32, F16, BF16 */
     int64_t row_stride;
     float alpha, beta;
     qn_addend bias, residual;
@@ -62,7 +62,7 @@ struct qn_gemm {
     int64_t m, n, k;
     qn_operand a, b;
     qn_gemm_out c;
-    int64_t n_batch;           /**< products of the same size, >= 0 */
+    int64_t n_batch;                                          /**< products of the same size, >= 0 */
     void (*at)(qn_gemm *one, int64_t batch, const void *arg); /**< moves the pointers of a copy to those of product
                                     `batch`; NULL when n_batch is 1 */
     const void *at_arg;
@@ -76,12 +76,13 @@ qn_gemm qn_gemm_make(int64_t m, int64_t n, int64_t k);
 /** Run it. Fails only for lack of memory. */
 QN_MUST_USE qn_status qn_gemm_run(qn_context *ctx, const qn_gemm *g);
 
-/** Operand over input `index` of a kernel, strides in elements. Dense float32, float16 and bfloat16 are read in place, a
- *  constant of an AFFINE encoding without blocks as its codes; other encodings are expanded into the kernel's scratch.
+/** Operand over input `index` of a kernel, strides in elements. Dense float32, float16 and bfloat16 are read in place,
+ * a constant of an AFFINE encoding without blocks as its codes; other encodings are expanded into the kernel's scratch.
  *  x walks over dimension x_axis of the tensor, each index of that dimension lasting x_run steps of x; k_axis and k_run
  *  say the same of k (scales follow one of these; an axis of -1: none). */
 QN_MUST_USE qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t x_stride, int64_t k_stride,
-                                          int32_t x_axis, int64_t x_run, int32_t k_axis, int64_t k_run, qn_operand *out);
+                                          int32_t x_axis, int64_t x_run, int32_t k_axis, int64_t k_run,
+                                          qn_operand *out);
 /** Can input `index` be an operand: float32, float16 or bfloat16, dense or encoded? */
 bool qn_operand_accepts(const qn_kernel_args *args, int32_t index);
 /** Is input `index` there, dense, of one of these dtypes; or absent? */
@@ -95,7 +96,9 @@ static inline const void *qn_elem(const void *p, qn_dtype dtype, int64_t n) {
     return p ? (const char *)p + n * (int64_t)qn_dtype_bytes(dtype) : NULL;
 }
 static inline bool qn_is_real(qn_dtype d) { return d == QN_F32 || d == QN_F16 || d == QN_BF16; }
-static inline bool qn_has(const qn_kernel_args *args, int32_t i) { return i < args->n_in && args->in[i].dtype != QN_NONE; }
+static inline bool qn_has(const qn_kernel_args *args, int32_t i) {
+    return i < args->n_in && args->in[i].dtype != QN_NONE;
+}
 /** The constant behind input i when it is encoded, else NULL. */
 static inline const qn_const *qn_encoded(const qn_kernel_args *args, int32_t i) {
     return args->in_const ? args->in_const[i] : NULL;

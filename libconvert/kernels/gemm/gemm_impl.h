@@ -55,12 +55,12 @@ VF_INLINE void micro(const int mr, const int nv, int64_t kn, const float *a, con
     }
 }
 
-#define MICRO(ROWS)                                                                                           \
-    static void micro_##ROWS##_1(int64_t kn, const float *a, const float *b, float *tile, bool add) {        \
-        micro(ROWS, 1, kn, a, b, tile, add);                                                                  \
-    }                                                                                                         \
-    static void micro_##ROWS##_2(int64_t kn, const float *a, const float *b, float *tile, bool add) {        \
-        micro(ROWS, NV, kn, a, b, tile, add);                                                                 \
+#define MICRO(ROWS)                                                                                                    \
+    static void micro_##ROWS##_1(int64_t kn, const float *a, const float *b, float *tile, bool add) {                  \
+        micro(ROWS, 1, kn, a, b, tile, add);                                                                           \
+    }                                                                                                                  \
+    static void micro_##ROWS##_2(int64_t kn, const float *a, const float *b, float *tile, bool add) {                  \
+        micro(ROWS, NV, kn, a, b, tile, add);                                                                          \
     }
 GEMM_ROWS(MICRO)
 
@@ -83,8 +83,8 @@ VF_INLINE float read_one(qn_dtype dtype, const void *base, int64_t index) {
 }
 
 /* x contiguous: rows of the panel are runs of memory. */
-VF_INLINE void pack_rows(const qn_dtype dtype, const void *data, int64_t first, int64_t k_stride, int64_t xn, int64_t kn,
-                         int width, float *dst) {
+VF_INLINE void pack_rows(const qn_dtype dtype, const void *data, int64_t first, int64_t k_stride, int64_t xn,
+                         int64_t kn, int width, float *dst) {
     for (int64_t k = 0; k < kn; k++)
         for (int v = 0; v < width; v += VF_LANES) {
             vf r = read_code(dtype, data, first + k * k_stride + v, xn > v ? xn - v : 0);
@@ -123,7 +123,8 @@ VF_INLINE void pack_columns(const qn_dtype dtype, const void *data, int64_t firs
 static void pack_strided(const qn_operand *op, int64_t first, int64_t xn, int64_t kn, int width, float *dst) {
     for (int64_t k = 0; k < kn; k++)
         for (int64_t x = 0; x < width; x++)
-            dst[k * width + x] = x < xn ? read_one(op->dtype, op->data, first + x * op->x_stride + k * op->k_stride) : 0.0f;
+            dst[k * width + x] =
+                x < xn ? read_one(op->dtype, op->data, first + x * op->x_stride + k * op->k_stride) : 0.0f;
 }
 
 /* (code - zero point) * scale over a packed panel. */
@@ -161,15 +162,15 @@ static void pack(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64
         return;
     }
     int64_t first = x0 * op->x_stride + k0 * op->k_stride;
-#define BY_DTYPE(CALL)                                     \
-    switch (op->dtype) {                                   \
-    case QN_F16: CALL(QN_F16); break;                      \
-    case QN_BF16: CALL(QN_BF16); break;                    \
-    case QN_I8: CALL(QN_I8); break;                        \
-    case QN_U8: CALL(QN_U8); break;                        \
-    default: CALL(QN_F32); break;                          \
+#define BY_DTYPE(CALL)                                                                                                 \
+    switch (op->dtype) {                                                                                               \
+    case QN_F16: CALL(QN_F16); break;                                                                                  \
+    case QN_BF16: CALL(QN_BF16); break;                                                                                \
+    case QN_I8: CALL(QN_I8); break;                                                                                    \
+    case QN_U8: CALL(QN_U8); break;                                                                                    \
+    default: CALL(QN_F32); break;                                                                                      \
     }
-#define ROWS(DT) pack_rows(DT, op->data, first, op->k_stride, xn, kn, width, dst)
+#define ROWS(DT)    pack_rows(DT, op->data, first, op->k_stride, xn, kn, width, dst)
 #define COLUMNS(DT) pack_columns(DT, op->data, first, op->x_stride, xn, kn, width, dst)
     if (op->x_stride == 1)
         BY_DTYPE(ROWS)

@@ -11,7 +11,7 @@ typedef void (*qn_micro_fn)(int64_t kn, const float *a, const float *b, float *t
 enum { QN_GEMM_MAX_MR = 14, QN_GEMM_MAX_NV = 2 };
 
 typedef struct qn_gemm_isa {
-    int mr, nr, nv;   /**< rows and columns of a tile; nr is nv vectors */
+    int mr, nr, nv;                                            /**< rows and columns of a tile; nr is nv vectors */
     qn_micro_fn micro[QN_GEMM_MAX_MR + 1][QN_GEMM_MAX_NV + 1]; /**< [rows][vectors], both >= 1: tiles with fewer rows or
                                                                    vectors (strides stay MR and NR) */
     qn_pack_fn pack;

@@ -1,5 +1,5 @@
-/* Columns contiguous in memory: several vectors of columns at a time sum over k, which ascends as in the packed product.
- * Depth contiguous: four columns at a time, each a dot product in lanes; the lanes are added at the end. */
+/* Columns contiguous in memory: several vectors of columns at a time sum over k, which ascends as in the packed
+ * product. Depth contiguous: four columns at a time, each a dot product in lanes; the lanes are added at the end. */
 #include "kernels/gemm/gemv.h"
 #include "kernels/simd/simd.h"
 

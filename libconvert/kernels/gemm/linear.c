@@ -64,7 +64,8 @@ qn_status qn_gemm_Linear(const qn_kernel_args *args) {
     qn_gemm g = qn_gemm_make(M, N, K);
     QN_TRY(qn_activation_read(args, &g.c.act));
     QN_TRY(qn_operand_of_input(args, 0, K, 1, -1, 1, -1, 1, &g.a));
-    QN_TRY(qn_operand_of_input(args, 1, trans_w ? K : 1, trans_w ? 1 : N, trans_w ? 0 : 1, 1, trans_w ? 1 : 0, 1, &g.b));
+    QN_TRY(
+        qn_operand_of_input(args, 1, trans_w ? K : 1, trans_w ? 1 : N, trans_w ? 0 : 1, 1, trans_w ? 1 : 0, 1, &g.b));
     g.c.data = y->data;
     g.c.dtype = y->dtype;
     g.c.row_stride = N;

@@ -2,10 +2,10 @@
 #include "kernels/gemm/gemm.h"
 
 typedef struct batches {
-    int32_t n;                        /* batch axes of y */
+    int32_t n; /* batch axes of y */
     int64_t dims[QN_MAX_RANK];
     int64_t a[QN_MAX_RANK], b[QN_MAX_RANK]; /* elements for a step along each; 0 where repeated */
-    int64_t matrix;                   /* elements of a product */
+    int64_t matrix;                         /* elements of a product */
 } batches;
 
 static bool accepts(const qn_kernel_args *args) {

@@ -25,7 +25,8 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
         out->dtype = args->in[index].dtype;
         return QN_OK;
     }
-    bool by_codes = c->encoding == QN_ENC_AFFINE && c->block == 0 && (c->code_dtype == QN_I8 || c->code_dtype == QN_U8) &&
+    bool by_codes = c->encoding == QN_ENC_AFFINE && c->block == 0 &&
+                    (c->code_dtype == QN_I8 || c->code_dtype == QN_U8) &&
                     (c->axis < 0 || c->axis == x_axis || c->axis == k_axis);
     if (by_codes) {
         out->data = c->part[QN_PART_CODES].data;

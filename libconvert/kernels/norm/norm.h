@@ -1,5 +1,5 @@
-/* LayerNormalization, RMSNormalization, Softmax and LogSoftmax by rows: float32 arithmetic, lane sums, float32, float16 or
- * bfloat16 storage. */
+/* LayerNormalization, RMSNormalization, Softmax and LogSoftmax by rows: float32 arithmetic, lane sums, float32, float16
+ * or bfloat16 storage. */
 #ifndef QN_KERNELS_NORM_NORM_H
 #define QN_KERNELS_NORM_NORM_H
 

@@ -7,7 +7,8 @@ VF_INLINE vf at(const float *p, int64_t i, int64_t n) { return vf_read_n(QN_F32,
 static void lstm(int64_t H, const float *gates, float *h, float *c) {
     for (int64_t j = 0; j < H; j += VF_LANES) {
         int64_t n = H - j;
-        vf i = vf_sigmoid(at(gates, j, n)), o = vf_sigmoid(at(gates + H, j, n)), f = vf_sigmoid(at(gates + 2 * H, j, n));
+        vf i = vf_sigmoid(at(gates, j, n)), o = vf_sigmoid(at(gates + H, j, n)),
+           f = vf_sigmoid(at(gates + 2 * H, j, n));
         vf next = vf_fma(f, at(c, j, n), vf_mul(i, vf_tanh(at(gates + 3 * H, j, n))));
         vf_write_n(QN_F32, c, j, next, n);
         vf_write_n(QN_F32, h, j, vf_mul(o, vf_tanh(next)), n);

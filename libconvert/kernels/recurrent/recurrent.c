@@ -79,8 +79,8 @@ static void multiply(void *arg, int64_t begin, int64_t end, int worker) {
         for (int64_t b = 0; b < r->B; b += isa->mr) {
             int64_t rows = r->B - b < isa->mr ? r->B - b : isa->mr, left = p->w->n - j * isa->nr;
             int64_t cols = left < isa->nr ? left : isa->nr;
-            isa->micro[rows][ceil_div(cols, isa->nr / isa->nv)](r->H, r->rows + b * r->H, p->w->packed + j * r->H * isa->nr,
-                                                               tile, false);
+            isa->micro[rows][ceil_div(cols, isa->nr / isa->nv)](r->H, r->rows + b * r->H,
+                                                                p->w->packed + j * r->H * isa->nr, tile, false);
             isa->finish(&p->out, tile, b, j * isa->nr, (int)rows, cols);
         }
 }
@@ -136,7 +136,8 @@ static qn_status project(const recurrent *r, int64_t dir, int64_t t0, int64_t t1
     int64_t rows = (t1 - t0) * (r->batch_first ? 1 : r->B), n = r->batch_first ? r->B : 1;
     x += t0 * (r->batch_first ? 1 : r->B) * r->I;
     for (int64_t b = 0; b < n; b++)
-        qn_recurrent_refine(r->args->ctx, rows, r->I, r->G, x + b * r->T * r->I, w, r->bias, r->projection + b * rows * r->G);
+        qn_recurrent_refine(r->args->ctx, rows, r->I, r->G, x + b * r->T * r->I, w, r->bias,
+                            r->projection + b * rows * r->G);
     return QN_OK;
 }
 
@@ -211,7 +212,8 @@ static qn_status direction(const recurrent *r, int64_t dir, bool reverse) {
             const float *x = r->projection + (r->batch_first ? t : t * r->B) * r->G;
             step(r, &all, split ? &last : NULL, bias, x, r->batch_first ? n * r->G : r->G);
             for (int64_t b = 0; y && b < r->B; b++) {
-                int64_t row = r->batch_first ? (b * r->T + t0 + t) * r->dirs + dir : ((t0 + t) * r->dirs + dir) * r->B + b;
+                int64_t row =
+                    r->batch_first ? (b * r->T + t0 + t) * r->dirs + dir : ((t0 + t) * r->dirs + dir) * r->B + b;
                 memcpy(y + row * r->H, r->h + b * r->H, (size_t)r->H * sizeof(float));
             }
         }
@@ -231,8 +233,12 @@ static bool numel_is(const qn_kernel_args *args, int32_t i, int64_t n) {
 static qn_status read(const qn_kernel_args *args, int64_t gates, recurrent *r) {
     const qn_tensor *x = &args->in[0], *w = &args->in[1], *rec = &args->in[2];
     const char *way = qn_node_string(args->node, "direction", "forward");
-    *r = (recurrent){.args = args, .isa = qn_gemm_isa_of(args->ctx), .lstm = gates == 4, .I = x->dims[2],
-                     .H = rec->dims[2], .dirs = strcmp(way, "bidirectional") == 0 ? 2 : 1};
+    *r = (recurrent){.args = args,
+                     .isa = qn_gemm_isa_of(args->ctx),
+                     .lstm = gates == 4,
+                     .I = x->dims[2],
+                     .H = rec->dims[2],
+                     .dirs = strcmp(way, "bidirectional") == 0 ? 2 : 1};
     r->batch_first = qn_node_int(args->node, "layout", 0) != 0;
     r->linear_first = !r->lstm && qn_node_int(args->node, "linear_before_reset", 0) != 0;
     r->T = x->dims[r->batch_first];
@@ -247,7 +253,9 @@ static qn_status read(const qn_kernel_args *args, int64_t gates, recurrent *r) {
                               (long long)r->I);
     r->cells = &qn_cells_scalar;
 #if defined(__x86_64__)
-    r->cells = r->isa == &qn_gemm_isa_avx512 ? &qn_cells_avx512 : r->isa == &qn_gemm_isa_avx2 ? &qn_cells_avx2 : r->cells;
+    r->cells = r->isa == &qn_gemm_isa_avx512 ? &qn_cells_avx512
+               : r->isa == &qn_gemm_isa_avx2 ? &qn_cells_avx2
+                                             : r->cells;
 #endif
     return QN_OK;
 }

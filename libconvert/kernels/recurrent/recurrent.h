@@ -1,5 +1,5 @@
-/* LSTM and GRU with their usual activations: all input projections of a run of steps are one product; the state's weights
- * are packed once, and each step multiplies its few rows by them with the microkernel. */
+/* LSTM and GRU with their usual activations: all input projections of a run of steps are one product; the state's
+ * weights are packed once, and each step multiplies its few rows by them with the microkernel. */
 #ifndef QN_KERNELS_RECURRENT_RECURRENT_H
 #define QN_KERNELS_RECURRENT_RECURRENT_H
 
@@ -16,10 +16,10 @@ typedef struct qn_cells {
     void (*gru)(int64_t H, const float *x, const float *s, const float *bias, float *h);
 } qn_cells;
 
-/** projection[rows, G] = x[rows, I] w[G, I]ᵀ + bias[G] is there in float32: sums near a threshold that large inputs leave in
- *  doubt are done again in float64 (refine.c). */
-void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const float *w, const float *bias,
-                         float *projection);
+/** projection[rows, G] = x[rows, I] w[G, I]ᵀ + bias[G] is there in float32: sums near a threshold that large inputs
+ * leave in doubt are done again in float64 (refine.c). */
+void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const float *w,
+                         const float *bias, float *projection);
 
 extern const qn_cells qn_cells_scalar, qn_cells_avx2, qn_cells_avx512;
 

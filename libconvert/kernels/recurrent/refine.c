@@ -1,9 +1,10 @@
 /* Input sums of gates that a float32 product leaves in doubt.
  *
- * A sigmoid or tanh turns on an absolute amount of about 1. A float32 sum of terms of magnitude m is off by some m 2^-24: with
- * inputs of thousands (magnitudes of a spectrum, say) whose terms cancel, by 1e-3, and a cell near its threshold by as much.
- * Most gates are far beyond their thresholds then, and are left; those within NEAR of it, which a state product of H terms
- * under 1 could bring back, are summed once more in float64 and rounded once. Rows of ordinary inputs cost a look each. */
+ * A sigmoid or tanh turns on an absolute amount of about 1. A float32 sum of terms of magnitude m is off by some m
+ * 2^-24: with inputs of thousands (magnitudes of a spectrum, say) whose terms cancel, by 1e-3, and a cell near its
+ * threshold by as much. Most gates are far beyond their thresholds then, and are left; those within NEAR of it, which a
+ * state product of H terms under 1 could bring back, are summed once more in float64 and rounded once. Rows of ordinary
+ * inputs cost a look each. */
 #include <math.h>
 
 #include "base/pool.h"
@@ -38,8 +39,8 @@ static void refine_rows(void *arg, int64_t begin, int64_t end, int worker) {
     }
 }
 
-void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const float *w, const float *bias,
-                         float *projection) {
+void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const float *w,
+                         const float *bias, float *projection) {
     refinement r = {.x = x, .w = w, .bias = bias, .projection = projection, .I = I, .G = G};
     qn_parallel_for(ctx, rows, 16, refine_rows, &r);
 }

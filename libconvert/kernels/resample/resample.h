@@ -18,8 +18,8 @@ typedef struct qn_axis_taps {
 typedef struct qn_resample {
     qn_axis_taps h, w;
     qn_tensor x, y;
-    int64_t band, bands;        /**< output rows of a piece; pieces of a plane */
-    float *rows;                /**< for each worker worker_floats: h.n + 1 rows of w.out, one of w.in */
+    int64_t band, bands; /**< output rows of a piece; pieces of a plane */
+    float *rows;         /**< for each worker worker_floats: h.n + 1 rows of w.out, one of w.in */
     int64_t worker_floats;
 } qn_resample;
 
@@ -31,7 +31,7 @@ void qn_resample_avx512(void *r, int64_t begin, int64_t end, int worker);
 typedef struct qn_max_pool {
     qn_tensor x, y;
     int64_t h_in, w_in, h_out, w_out, h_kernel, w_kernel, h_stride, w_stride, h_dilation, w_dilation, h_pad, w_pad;
-    float *rows;                /**< for each worker worker_floats */
+    float *rows; /**< for each worker worker_floats */
     int64_t worker_floats;
 } qn_max_pool;
 

@@ -54,8 +54,9 @@ void VF_NAME(qn_resample)(void *arg, int64_t begin, int64_t end, int worker) {
             for (int64_t i = 0; i < w->out; i += VF_LANES) {
                 vf sum = vf_set1(0.0f);
                 for (int64_t t = 0; t < h->n; t++)
-                    sum = vf_fma(vf_set1(h->weight[t * h->out + o]),
-                                 vf_read_n(QN_F32, rows + h->index[t * h->out + o] % h->n * w->out, i, w->out - i), sum);
+                    sum =
+                        vf_fma(vf_set1(h->weight[t * h->out + o]),
+                               vf_read_n(QN_F32, rows + h->index[t * h->out + o] % h->n * w->out, i, w->out - i), sum);
                 vf_write_n(r->y.dtype, r->y.data, at + i, sum, w->out - i);
             }
         }
@@ -81,7 +82,8 @@ void VF_NAME(qn_max_pool)(void *arg, int64_t begin, int64_t end, int worker) {
             for (int64_t k = 0; k < p->h_kernel; k++) {
                 int64_t ih = top + k * p->h_dilation;
                 if (ih >= 0 && ih < p->h_in)
-                    best = larger(best, vf_read_n(p->x.dtype, p->x.data, (plane * p->h_in + ih) * p->w_in + j, p->w_in - j));
+                    best = larger(best,
+                                  vf_read_n(p->x.dtype, p->x.data, (plane * p->h_in + ih) * p->w_in + j, p->w_in - j));
             }
             vf_write_n(QN_F32, row, p->w_pad + j, best, p->w_in - j);
         }

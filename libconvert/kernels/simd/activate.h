@@ -24,25 +24,24 @@ VF_INLINE vf vf_activate(const qn_activation_kind kind, const qn_activation *act
 }
 
 /** Run STATEMENT with KIND a constant: act_kind decides which. */
-#define VF_BY_ACTIVATION(ACT_KIND, STATEMENT)                                     \
-    switch (ACT_KIND) {                                                           \
-        VF_ACTIVATION_CASE(QN_ACT_RELU, STATEMENT)                                \
-        VF_ACTIVATION_CASE(QN_ACT_CLIP, STATEMENT)                                \
-        VF_ACTIVATION_CASE(QN_ACT_GELU, STATEMENT)                                \
-        VF_ACTIVATION_CASE(QN_ACT_GELU_TANH, STATEMENT)                           \
-        VF_ACTIVATION_CASE(QN_ACT_SILU, STATEMENT)                                \
-        VF_ACTIVATION_CASE(QN_ACT_SIGMOID, STATEMENT)                             \
-        VF_ACTIVATION_CASE(QN_ACT_TANH, STATEMENT)                                \
-        VF_ACTIVATION_CASE(QN_ACT_HARDSIGMOID, STATEMENT)                         \
-        VF_ACTIVATION_CASE(QN_ACT_HARDSWISH, STATEMENT)                           \
-    case QN_ACT_COUNT:                                                            \
-        VF_ACTIVATION_CASE(QN_ACT_NONE, STATEMENT)                                \
+#define VF_BY_ACTIVATION(ACT_KIND, STATEMENT)                                                                          \
+    switch (ACT_KIND) {                                                                                                \
+        VF_ACTIVATION_CASE(QN_ACT_RELU, STATEMENT)                                                                     \
+        VF_ACTIVATION_CASE(QN_ACT_CLIP, STATEMENT)                                                                     \
+        VF_ACTIVATION_CASE(QN_ACT_GELU, STATEMENT)                                                                     \
+        VF_ACTIVATION_CASE(QN_ACT_GELU_TANH, STATEMENT)                                                                \
+        VF_ACTIVATION_CASE(QN_ACT_SILU, STATEMENT)                                                                     \
+        VF_ACTIVATION_CASE(QN_ACT_SIGMOID, STATEMENT)                                                                  \
+        VF_ACTIVATION_CASE(QN_ACT_TANH, STATEMENT)                                                                     \
+        VF_ACTIVATION_CASE(QN_ACT_HARDSIGMOID, STATEMENT)                                                              \
+        VF_ACTIVATION_CASE(QN_ACT_HARDSWISH, STATEMENT)                                                                \
+    case QN_ACT_COUNT: VF_ACTIVATION_CASE(QN_ACT_NONE, STATEMENT)                                                      \
     }
-#define VF_ACTIVATION_CASE(K, STATEMENT)      \
-    case K: {                                 \
-        const qn_activation_kind KIND = K;    \
-        STATEMENT;                            \
-        break;                                \
+#define VF_ACTIVATION_CASE(K, STATEMENT)                                                                               \
+    case K: {                                                                                                          \
+        const qn_activation_kind KIND = K;                                                                             \
+        STATEMENT;                                                                                                     \
+        break;                                                                                                         \
     }
 
 #endif

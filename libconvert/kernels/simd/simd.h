@@ -64,7 +64,9 @@ VF_INLINE vf vf_or_nan(vf a, vf x) { return _mm512_mask_blend_ps(_mm512_cmp_ps_m
 VF_INLINE vf vf_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
 VF_INLINE float vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
 VF_INLINE float vf_top(vf a) { return _mm512_reduce_max_ps(a); }
-VF_INLINE vf vf_load_f16_n(const uint16_t *p, int64_t n) { return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(vf_lanes(n), p)); }
+VF_INLINE vf vf_load_f16_n(const uint16_t *p, int64_t n) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(vf_lanes(n), p));
+}
 VF_INLINE vf vf_load_bf16_n(const uint16_t *p, int64_t n) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(vf_lanes(n), p)), 16));
 }
@@ -80,7 +82,8 @@ VF_INLINE void vf_store_f16_n(uint16_t *p, vf v, int64_t n) {
 VF_INLINE void vf_store_bf16_n(uint16_t *p, vf v, int64_t n) {
     __m512i u = _mm512_castps_si512(v), upper = _mm512_srli_epi32(u, 16);
     vf_mask nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-    __m512i up = _mm512_add_epi32(u, _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(upper, _mm512_set1_epi32(1))));
+    __m512i up =
+        _mm512_add_epi32(u, _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(upper, _mm512_set1_epi32(1))));
     __m512i r = _mm512_mask_or_epi32(_mm512_srli_epi32(up, 16), nan, upper, _mm512_set1_epi32(0x40));
     _mm512_mask_cvtepi32_storeu_epi16(p, vf_lanes(n), r);
 }
@@ -126,7 +129,9 @@ VF_INLINE __m256i vf_lanes(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n > 8 ? 8 : n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 VF_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
-VF_INLINE vf vf_load_n(const float *p, int64_t n) { return n >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, vf_lanes(n)); }
+VF_INLINE vf vf_load_n(const float *p, int64_t n) {
+    return n >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, vf_lanes(n));
+}
 VF_INLINE void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
 VF_INLINE void vf_store_n(float *p, vf v, int64_t n) {
     if (n >= 8)
@@ -153,7 +158,8 @@ VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
 }
 VF_INLINE vf vf_or_nan(vf a, vf x) { return _mm256_blendv_ps(x, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 VF_INLINE vf vf_scale2(vf x, vf n) { /* in two steps, each with an exponent that exists */
-    __m256i e = _mm256_cvtps_epi32(n), h = _mm256_srai_epi32(e, 1), g = _mm256_sub_epi32(e, h), bias = _mm256_set1_epi32(127);
+    __m256i e = _mm256_cvtps_epi32(n), h = _mm256_srai_epi32(e, 1), g = _mm256_sub_epi32(e, h),
+            bias = _mm256_set1_epi32(127);
     vf a = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(h, bias), 23));
     vf b = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(g, bias), 23));
     return _mm256_mul_ps(_mm256_mul_ps(x, a), b);
@@ -195,11 +201,14 @@ VF_INLINE void vf_store_u16_n(uint16_t *p, __m128i v, int64_t n) {
     else
         memcpy(p, &v, 2 * (size_t)n);
 }
-VF_INLINE void vf_store_f16_n(uint16_t *p, vf v, int64_t n) { vf_store_u16_n(p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT), n); }
+VF_INLINE void vf_store_f16_n(uint16_t *p, vf v, int64_t n) {
+    vf_store_u16_n(p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT), n);
+}
 VF_INLINE void vf_store_bf16_n(uint16_t *p, vf v, int64_t n) {
     __m256i u = _mm256_castps_si256(v), upper = _mm256_srli_epi32(u, 16);
     __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
-    __m256i up = _mm256_add_epi32(u, _mm256_add_epi32(_mm256_set1_epi32(0x7fff), _mm256_and_si256(upper, _mm256_set1_epi32(1))));
+    __m256i up =
+        _mm256_add_epi32(u, _mm256_add_epi32(_mm256_set1_epi32(0x7fff), _mm256_and_si256(upper, _mm256_set1_epi32(1))));
     __m256i r = _mm256_blendv_epi8(_mm256_srli_epi32(up, 16), _mm256_or_si256(upper, _mm256_set1_epi32(0x40)), nan);
     vf_store_u16_n(p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(_mm256_packus_epi32(r, r), 0x08)), n);
 }
@@ -257,10 +266,10 @@ VF_INLINE vf vf_sub(vf a, vf b) { return a - b; }
 VF_INLINE vf vf_mul(vf a, vf b) { return a * b; }
 VF_INLINE vf vf_div(vf a, vf b) { return a / b; }
 VF_INLINE vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
-#define VF_EACH(EXPR)              \
-    vf vf_out_ = {0, 0, 0, 0};     \
-    for (int i = 0; i < 4; i++)    \
-        vf_out_[i] = (EXPR);       \
+#define VF_EACH(EXPR)                                                                                                  \
+    vf vf_out_ = {0, 0, 0, 0};                                                                                         \
+    for (int i = 0; i < 4; i++)                                                                                        \
+        vf_out_[i] = (EXPR);                                                                                           \
     return vf_out_
 VF_INLINE vf vf_min(vf a, vf b) { VF_EACH(a[i] < b[i] ? a[i] : b[i]); }
 VF_INLINE vf vf_max(vf a, vf b) { VF_EACH(a[i] > b[i] ? a[i] : b[i]); }
