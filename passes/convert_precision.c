@@ -124,11 +124,16 @@ static qn_status convert_small(converter *c, const char *name, const qn_const *o
     qn_context *ctx = c->run->ctx;
     int64_t n = qn_const_numel(old), clamped = 0;
     uint16_t *data;
+    const qn_const **source;
     QN_NEW_ARRAY(ctx, c->run->graph->arena, data, n);
+    QN_NEW(ctx, c->run->graph->arena, source);
     for (int64_t i = 0; i < n; i++)
         data[i] = narrow_bits(c->narrow, (float)qn_const_f64(old, i), &clamped);
     QN_TRY(qn_const_dense(ctx, c->run->graph->arena, c->narrow, old->rank, old->dims, data, (size_t)n * sizeof *data, out));
     (*out)->name = old->name && old->name[0] ? old->name : name;
+    *source = old;
+    (*out)->sources = source;
+    (*out)->n_sources = 1;
     warn_clamped(ctx, c->narrow, (*out)->name, clamped, n);
     return QN_OK;
 }

@@ -100,8 +100,23 @@ qn_status qn_fold_set(qn_pass_run *run, qn_value *v, qn_const *c) {
     return QN_OK;
 }
 
+/* The constants that the node reads. */
+static qn_status list_sources(qn_pass_run *run, const qn_node *node, const qn_const *const **out, int32_t *n) {
+    const qn_const **list;
+    QN_NEW_ARRAY(run->ctx, run->graph->arena, list, node->n_in + 1);
+    *n = 0;
+    for (int32_t i = 0; i < node->n_in; i++)
+        if (node->in[i])
+            list[(*n)++] = node->in[i]->constant;
+    *out = list;
+    return QN_OK;
+}
+
 static qn_status fold_evaluate(qn_pass_run *run, qn_node *node, qn_arena *arena) {
     qn_tensor *in, *out;
+    const qn_const *const *sources = NULL;
+    int32_t n_sources = 0;
+    QN_TRY(list_sources(run, node, &sources, &n_sources));
     QN_NEW_ARRAY(run->ctx, arena, in, node->n_in + 1);
     QN_NEW_ARRAY(run->ctx, arena, out, node->n_out + 1);
     for (int32_t i = 0; i < node->n_in; i++)
@@ -121,6 +136,8 @@ static qn_status fold_evaluate(qn_pass_run *run, qn_node *node, qn_arena *arena)
         QN_TRY(qn_const_dense(run->ctx, run->graph->arena, out[i].dtype, out[i].rank, out[i].dims, data,
                               out[i].n_bytes, &c));
         c->name = node->out[i]->name;
+        c->sources = sources;
+        c->n_sources = n_sources;
         QN_TRY(qn_fold_set(run, node->out[i], c));
     }
     return QN_OK;

@@ -37,8 +37,10 @@ static qn_status source_bytes(reporter *r, const qn_const *c, int depth, uint64_
     QN_TRY(first_time(r, c, &first));
     if (!first || depth > MAX_DEPTH)
         return QN_OK;
+    for (int32_t i = 0; i < c->n_sources; i++)
+        QN_TRY(source_bytes(r, c->sources[i], depth + 1, sum));
     if (!c->expr) {
-        *sum += qn_const_bytes(c);
+        *sum += c->n_sources ? 0 : qn_const_bytes(c);
         return QN_OK;
     }
     for (int32_t i = 0; i < c->expr->n_in; i++)

@@ -93,8 +93,11 @@ qn_status qn_model_load_bytes(qn_context *ctx, const char *name, const void *dat
                            ? qn_package_read_bytes(ctx, name, data, n_bytes, options && options->check_crc,
                                                    &model->provenance, &model->graph)
                            : qn_onnx_read_bytes(ctx, name, NULL, data, n_bytes, &model->graph);
-    if (status == QN_OK)
+    if (status == QN_OK) {
         status = finish(ctx, model, options);
+        if (status != QN_OK)
+            status = qn_fail_in(ctx, status, "%s", name);
+    }
     if (status != QN_OK) {
         qn_model_destroy(model);
         return status;

@@ -85,6 +85,7 @@ qn_status qn_tensor_compare(qn_context *ctx, const qn_tensor *r, const qn_tensor
 
 qn_status qn_tensor_to_f64(qn_context *ctx, const qn_tensor *tensor, double *out) {
     int64_t n;
+    qn_clear(ctx);
     if (!qn_count_elems(tensor->dims, tensor->rank, &n) || !qn_dtype_row(tensor->dtype))
         return qn_fail(ctx, QN_USAGE, "a tensor without a dtype or with negative dimensions");
     for (int64_t i = 0; i < n; i++)

@@ -56,6 +56,8 @@ typedef struct qn_const {
     qn_bytes part[QN_MAX_PARTS];
     const struct qn_node *expr; /**< or NULL */
     const char *name;      /**< of the tensor in the source, for messages */
+    const struct qn_const *const *sources; /**< [n_sources]: of a ready constant that was computed, what from; for reports */
+    int32_t n_sources;     /**< 0: from the source model as it is, or made up */
 } qn_const;
 
 /** Elements; dims were checked when the constant was made. */
