@@ -16,7 +16,7 @@ enum { MAX_CACHE = 32, MAX_CUTS = 24, MAX_SEQUENCES = 8 };
 /* Everything that a sequence needs; tensors of the golden are borrowed, others are owned. */
 typedef struct sequence {
     qn_arrays *arrays;
-    char name[16];
+    char name[24];
     qn_tensor ids, mask, position;  /* int64 [batch, length] */
     qn_tensor logits;               /* float32 [batch, length, vocabulary] */
     qn_tensor memory;               /* of an encoder; no data: none */

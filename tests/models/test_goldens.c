@@ -24,7 +24,7 @@ static void run_golden(qn_context *ctx, const measure_package *package, const qn
                        measure_worst *worst) {
     qn_tensor in[MEASURE_PORTS], out[MEASURE_PORTS];
     int32_t n_in = qn_model_n_inputs(package->model), n_out = qn_model_n_outputs(package->model);
-    char where[16];
+    char where[24];
     snprintf(where, sizeof where, "golden%d", index);
     assert_true(n_in <= MEASURE_PORTS && n_out <= MEASURE_PORTS);
     for (int32_t i = 0; i < n_in; i++) {
