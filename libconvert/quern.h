@@ -317,7 +317,8 @@ QN_API int32_t qn_runner_profile(const qn_runner *runner, qn_profile_info *rows,
 
 /** Fill `inputs` (one for each model input) with seeded numbers that suit the dtype: normal floats, integers from a
  *  small range, true. Symbolic dimensions take `dims` ("NAME=N"), else the first of their list, or the smallest of their
- *  range that is at least 224 for the sides of an image, 16 for a row of tokens, 512 for a row of samples, 1 for anything else. The data belongs to the model. */
+ *  range that is at least 224 for the sides of an image, 16 for a row of tokens, 512 for a row of samples, 1 for
+ *  anything else. The data belongs to the model. */
 QN_API QN_MUST_USE qn_status qn_model_random_inputs(qn_context *ctx, qn_model *model, uint64_t seed,
                                                     const char *const *dims, int32_t n_dims, qn_tensor *inputs);
 

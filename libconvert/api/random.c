@@ -66,8 +66,8 @@ static int64_t default_dim(const qn_dim_range *range, int64_t wanted) {
     return range->max;
 }
 
-/* What a dimension is likely to be for: image sides (the last two of four) 224, tokens (the second of two integers) 16, samples (of two floats) 512,
- * anything else 1. */
+/* What a dimension is likely to be for: image sides (the last two of four) 224, tokens (the second of two integers) 16,
+ * samples (the second of two floats) 512, anything else 1. */
 static int64_t wanted_dim(const qn_graph *graph, int32_t symbol) {
     for (int32_t i = 0; i < graph->n_inputs; i++) {
         const qn_type *type = &graph->inputs[i].value->type;
