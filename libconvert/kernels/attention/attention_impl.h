@@ -122,7 +122,7 @@ void VF_NAME(qn_attention)(void *arg, int64_t begin, int64_t end, int worker) {
             int64_t kn = a->k.N - j0 < block ? a->k.N - j0 : block;
             memset(t.s, 0, vectors < NV ? (size_t)(kn * NR) * sizeof *t.s : 0); /* lanes that nobody computes */
             for (int64_t j = 0; j < kn; j += mr)
-                isa->micro[kn - j < mr ? kn - j : mr][vectors](a->q.D, keys + (j0 + j) * a->q.D, t.q, t.s + j * NR,
+                isa->micro[kn - j < mr ? kn - j : mr][vectors](a->q.D, keys + (j0 + j) * a->q.D, mr, t.q, t.s + j * NR,
                                                                false);
             if (mask.data) {
                 isa->pack(&mask, q0, n, j0, kn, NR, t.mask);
@@ -133,7 +133,7 @@ void VF_NAME(qn_attention)(void *arg, int64_t begin, int64_t end, int worker) {
                 hide_later_keys(&t, kn, j0 - q0 - later);
             exponentials(a, &t, kn);
             for (int64_t d = 0; d < a->v.D; d += mr)
-                isa->micro[a->v.D - d < mr ? a->v.D - d : mr][vectors](kn, values + d * a->k.N + j0 * mr, t.s,
+                isa->micro[a->v.D - d < mr ? a->v.D - d : mr][vectors](kn, values + d * a->k.N + j0 * mr, mr, t.s,
                                                                        t.o + d * NR, true);
         }
         write_rows(a, &t, (b * a->q.N + q0) * a->q.H * a->v.D + h * a->v.D, n);

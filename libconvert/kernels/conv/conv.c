@@ -83,6 +83,7 @@ qn_status qn_conv_Conv(const qn_kernel_args *args) {
         return qn_depthwise_run(args, &c);
     int64_t K = c.c * c.taps;
     qn_gemm g = qn_gemm_make(c.m, c.out_plane, K);
+    g.arith = qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
     QN_TRY(qn_activation_read(args, &g.c.act));
     QN_TRY(qn_operand_of_input(args, 1, K, 1, 0, 1, 1, c.taps, &g.a));
     bool pointwise = c.taps == 1 && c.w.stride == 1 && c.h.stride == 1 && c.w.pad_begin == 0 && c.w.pad_end == 0 &&

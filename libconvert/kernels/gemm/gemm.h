@@ -1,10 +1,21 @@
 /* The matrix product at the heart of MatMul, Gemm, Linear, Conv, ConvTranspose and the recurrent ops:
  *
- *     C[m, n] = epilogue(sum over k of A[m, k] B[k, n])      in float32
+ *     C[m, n] = epilogue(sum over k of A[m, k] B[k, n])
  *
- * Both operands are packed into panels (A: MR rows, B: NR columns, depth outside) while they are decoded from their
- * storage; a microkernel multiplies two panels into an MR x NR tile in registers; the epilogue turns a finished tile
+ * Both operands are packed into panels (A: up to MR rows, B: NR columns, depth outside) while they are decoded from
+ * their storage; a microkernel multiplies two panels into a tile in registers; the epilogue turns a finished tile
  * into the output's storage while it is in the first-level cache.
+ *
+ * Panels hold *units* of four bytes, whatever the arithmetic, so that one driver serves all three:
+ *
+ *     arithmetic   a unit is                            a step of the microkernel adds
+ *     F32          one float32                          a b
+ *     BF16         two bfloat16, neighbours in k        a0 b0 + a1 b1, in float32
+ *     INT8         four bytes, neighbours in k          a0 b0 + ... + a3 b3, exactly, in int32
+ *
+ * In INT8 one operand is unsigned (numbers that are quantised while they are packed, or an image that already is) and
+ * the other one int8 codes; what their scales and zero points make of the sum is a factor and a correction for each row
+ * and column (qn_side).
  *
  * The smaller of the two operands is packed whole, in parallel (in chunks of QN_GEMM_SHARED_BYTES when it is larger);
  * the other is packed by each piece of work for itself, next to where it is used. So each weight is read once and no
@@ -17,6 +28,9 @@
 #define QN_KERNELS_GEMM_GEMM_H
 
 #include "kernels/activation.h"
+
+/** What a product is computed in. */
+typedef enum qn_arith { QN_ARITH_F32, QN_ARITH_BF16, QN_ARITH_INT8, QN_ARITH_COUNT } qn_arith;
 
 /** Which index of an operand its scales follow. `x` is the index that is not summed: m of A, n of B. */
 typedef enum qn_scale_axis { QN_SCALE_TENSOR, QN_SCALE_X, QN_SCALE_DEPTH } qn_scale_axis;
@@ -38,6 +52,11 @@ struct qn_operand {
     int64_t scale_run; /**< that many neighbours along the axis share a scale (>= 1) */
     qn_pack_fn pack;   /**< or NULL; then data is what this function makes of it */
     const void *pack_arg;
+    bool packs_units;  /**< pack writes units of the product's arithmetic, k0 and kn counted in units */
+    bool quantise;     /**< INT8, k_stride 1: real numbers, each x of all k quantised by itself (qn_x_range) */
+    bool is_unsigned;  /**< INT8: its bytes are unsigned; so they are where quantise is set */
+    float unit_scale;  /**< INT8 with packs_units: value = (byte - unit_zero) * unit_scale, for all x ... */
+    int32_t unit_zero; /**< ... and a byte that is not there is unit_zero */
 };
 
 /** Something added to the product: element (m, n) is data[m * row_stride + n * col_stride], col_stride 0 or 1. */
@@ -59,6 +78,7 @@ typedef struct qn_gemm_out {
 
 typedef struct qn_gemm qn_gemm;
 struct qn_gemm {
+    qn_arith arith;
     int64_t m, n, k;
     qn_operand a, b;
     qn_gemm_out c;
@@ -70,7 +90,15 @@ struct qn_gemm {
 
 enum { QN_GEMM_SHARED_BYTES = 8 << 20 };
 
-/** A product of one batch with alpha 1, beta 1 and nothing added. */
+/** Can this machine do it so? F32: always. */
+bool qn_gemm_has(const qn_context *ctx, qn_arith arith);
+/** BF16 where both operands' numbers are bfloat16 and the machine has it, else F32: the products are the same, exact.
+ */
+qn_arith qn_gemm_arith_of(const qn_context *ctx, qn_dtype a, qn_dtype b);
+/** Depth that sums of INT8 can have without leaving int32: 2^31 / (255 * 127), rounded down to a power of two. */
+enum { QN_GEMM_INT8_DEPTH = 1 << 16 };
+
+/** A product in float32 of one batch with alpha 1, beta 1 and nothing added. */
 qn_gemm qn_gemm_make(int64_t m, int64_t n, int64_t k);
 
 /** Run it. Fails only for lack of memory. */

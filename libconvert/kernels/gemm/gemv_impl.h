@@ -132,7 +132,8 @@ VF_INLINE void group(const int m, const qn_dtype dtype, const qn_gemv *v, int64_
             default: columns(m, WIDE, dtype, v, j, tiles[0][0]); break;
             }
             for (int64_t t = 0; t < WIDE / NV && j + t * NR < j1; t++)
-                isa->finish(&g->c, tiles[t][0], 0, j + t * NR, m, j1 - j - t * NR < NR ? j1 - j - t * NR : NR);
+                isa->finish(&g->c, tiles[t][0], 0, j + t * NR, m, j1 - j - t * NR < NR ? j1 - j - t * NR : NR, NULL,
+                            NULL);
         }
         return;
     }
@@ -144,7 +145,7 @@ VF_INLINE void group(const int m, const qn_dtype dtype, const qn_gemv *v, int64_
             dots(m, DOTS, dtype, v, j + c, &tile[0][c]);
         for (; c < n; c++)
             dots(m, 1, dtype, v, j + c, &tile[0][c]);
-        isa->finish(&g->c, tile[0], 0, j, m, n);
+        isa->finish(&g->c, tile[0], 0, j, m, n, NULL, NULL);
     }
 }
 

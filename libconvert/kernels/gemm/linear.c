@@ -24,6 +24,7 @@ qn_status qn_gemm_Gemm(const qn_kernel_args *args) {
     if (b->dims[tb] != K)
         return qn_kernel_fail(args, QN_MALFORMED, "%lld columns by %lld rows", (long long)K, (long long)b->dims[tb]);
     qn_gemm g = qn_gemm_make(M, N, K);
+    g.arith = qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
     QN_TRY(qn_operand_of_input(args, 0, ta ? 1 : K, ta ? M : 1, -1, 1, -1, 1, &g.a));
     QN_TRY(qn_operand_of_input(args, 1, tb ? K : 1, tb ? 1 : N, tb ? 0 : 1, 1, tb ? 1 : 0, 1, &g.b));
     g.c.data = y->data;
@@ -62,6 +63,7 @@ qn_status qn_gemm_Linear(const qn_kernel_args *args) {
         return qn_kernel_fail(args, QN_MALFORMED, "a bias or residual that does not fit %lld x %lld", (long long)M,
                               (long long)N);
     qn_gemm g = qn_gemm_make(M, N, K);
+    g.arith = qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
     QN_TRY(qn_activation_read(args, &g.c.act));
     QN_TRY(qn_operand_of_input(args, 0, K, 1, -1, 1, -1, 1, &g.a));
     QN_TRY(

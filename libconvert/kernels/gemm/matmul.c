@@ -64,6 +64,7 @@ static qn_status product(const qn_kernel_args *args, bool trans_a, bool trans_b,
         return qn_kernel_fail(args, QN_MALFORMED, "batch axes that do not broadcast");
 
     qn_gemm g = qn_gemm_make(M, N, K);
+    g.arith = qn_gemm_arith_of(args->ctx, a->dtype, b->dtype);
     int32_t rows_axis = b->rank > 1 ? b->rank - 2 : 0, cols_axis = b->rank > 1 ? b->rank - 1 : -1;
     QN_TRY(qn_operand_of_input(args, 0, trans_a ? 1 : K, trans_a ? M : 1, -1, 1, -1, 1, &g.a));
     QN_TRY(qn_operand_of_input(args, 1, trans_b ? K : 1, trans_b ? 1 : N, trans_b ? rows_axis : cols_axis, 1,

@@ -79,9 +79,9 @@ static void multiply(void *arg, int64_t begin, int64_t end, int worker) {
         for (int64_t b = 0; b < r->B; b += isa->mr) {
             int64_t rows = r->B - b < isa->mr ? r->B - b : isa->mr, left = p->w->n - j * isa->nr;
             int64_t cols = left < isa->nr ? left : isa->nr;
-            isa->micro[rows][ceil_div(cols, isa->nr / isa->nv)](r->H, r->rows + b * r->H,
+            isa->micro[rows][ceil_div(cols, isa->nr / isa->nv)](r->H, r->rows + b * r->H, isa->mr,
                                                                 p->w->packed + j * r->H * isa->nr, tile, false);
-            isa->finish(&p->out, tile, b, j * isa->nr, (int)rows, cols);
+            isa->finish(&p->out, tile, b, j * isa->nr, (int)rows, cols, NULL, NULL);
         }
 }
 
