@@ -124,7 +124,7 @@ $G/%.pb-c.c $G/%.pb-c.h &: schemas/%.proto
 
 -include $(LIB_O:.o=.d) $(TOOL_O:.o=.d) $(TEST_O:.o=.d) $(HDR_OK:.ok=.d)
 
-.PHONY: all help deps deps-extra demo test unit test-isa numerics asan fuzz valgrind bench format lint install uninstall clean
+.PHONY: all help deps deps-extra demo test unit test-isa numerics asan fuzz valgrind roofline peers bench format lint install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -186,6 +186,15 @@ valgrind: ## one conversion and one run under valgrind
 	    convert build/valgrind/model.onnx -o build/valgrind/model.quern --precision fp16 -q
 	QUERN_ISA=avx2 valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect build/valgrind/quern \
 	    run build/valgrind/model.quern --random 1 --dim height=28 --dim width=28
+
+roofline: build/release/tests/bench/roofline ## what this machine can do at most: multiply-adds by arithmetic, reading by level of memory
+	@mkdir -p build/bench && build/release/tests/bench/roofline --json build/bench/roofline.json
+
+# Runners that `make bench` measures beside ours; only it uses them, and it says so when they are missing.
+PEERS := onnxruntime-node@1.30
+peers: ## fetch ONNX Runtime with npm into build/peers, for make bench
+	@command -v npm >/dev/null || { echo "make peers needs npm (apt-get install npm)"; exit 1; }
+	@mkdir -p build/peers && npm install --prefix build/peers --ignore-scripts --no-audit --no-fund --loglevel=error $(PEERS)
 
 bench: build/quern build/release/demo/make_model $(patsubst tests/bench/%.c,build/release/tests/bench/%,$(wildcard tests/bench/*.c)) ## measure products, conversion against cp, and latency by precision
 	@mkdir -p build/bench && tests/bench/bench.sh build/quern build/release build/bench | tee build/bench/table.md
