@@ -39,11 +39,11 @@ def megabytes(n):
 
 
 def peaks(threads):
-    """Operations a second by arithmetic, as `make roofline` measured them."""
+    """Operations a second by arithmetic, as `make roofline` measured them with one thread and with all; between, in proportion."""
     with open(os.path.join(OUT, "roofline.json")) as f:
         lines = json.load(f)["rooflines"]
-    line = next((r for r in lines if r["threads"] == threads), lines[-1])
-    return {p["arithmetic"]: p["flops_per_s"] for p in line["peaks"]}
+    line = next((r for r in lines if r["threads"] == threads), lines[0])
+    return {p["arithmetic"]: p["flops_per_s"] * threads / line["threads"] for p in line["peaks"]}
 
 
 def measured(command, env=None):
@@ -117,11 +117,11 @@ def ort_int8(source, name):
 
 def in_turn(runners, pairs=None):
     """runners: {name: f(runs) -> result with latency_ms.median, or None}. Each in turn, `pairs` times over, so that a busy
-    minute meets all; runs a process fill about half a second. Returns {name: [median ms of each turn]}."""
+    minute meets all; a process does 3 runs and fills about half a second. Returns {name: [median ms of each turn]}."""
     runs, ms = {}, {name: [] for name in runners}
     for name, f in runners.items():
         first = f(1)
-        runs[name] = max(1, min(1000, round(500 / max(first["latency_ms"]["median"], 1e-3)))) if first else 0
+        runs[name] = max(3, min(1000, round(500 / max(first["latency_ms"]["median"], 1e-3)))) if first else 0
     for _ in range(pairs or PAIRS):
         for name, f in runners.items():
             result = f(runs[name]) if runs[name] else None

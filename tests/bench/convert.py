@@ -7,7 +7,7 @@ if not source:
     source = next((f for f in large if os.path.exists(f)), os.path.join(OUT, "model.onnx"))
     if not os.path.exists(source):
         subprocess.run([os.path.join(BUILD, "demo", "make_model"), source, "768", "12"], check=True)
-print(f"\n## Conversion of {os.path.relpath(source, OUT)} ({os.path.getsize(source):,} bytes), five pairs with cp")
+print(f"\n## Conversion of {os.sep.join(os.path.abspath(source).split(os.sep)[-2:])} ({os.path.getsize(source):,} bytes), five pairs with cp")
 table("to", "seconds, median", "cp seconds, median", "ratio of pairs", "peak, MB", "package bytes")
 with open(source, "rb") as f:
     while f.read(1 << 24):
