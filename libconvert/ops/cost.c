@@ -169,11 +169,11 @@ static double bytes_of(const args *a, const qn_const *const *in_const) {
     return bytes;
 }
 
-static qn_dtype arithmetic_of(const args *a, const qn_const *const *in_const) {
+static qn_dtype arithmetic_of(const args *a) {
     if (strcmp(qn_node_string(a->node, "x_quant", "NONE"), "NONE") != 0)
         return QN_I8;
     for (int32_t i = 0; i < 2; i++)
-        if (!has(a, i) || a->in[i].dtype != QN_BF16 || (in_const && in_const[i]))
+        if (!has(a, i) || a->in[i].dtype != QN_BF16)
             return QN_F32;
     return QN_BF16;
 }
@@ -186,6 +186,6 @@ qn_cost qn_node_cost(const qn_node *node, const qn_tensor *in, const qn_const *c
                      ? r->flops(&a)
                      : r->each_out * (node->n_out ? numel(&out[0]) : 0) + r->each_in * (node->n_in ? numel(&in[0]) : 0),
         .bytes = bytes_of(&a, in_const),
-        .arithmetic = r->product ? arithmetic_of(&a, in_const) : QN_F32,
+        .arithmetic = r->product ? arithmetic_of(&a) : QN_F32,
     };
 }

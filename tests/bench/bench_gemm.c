@@ -1,4 +1,4 @@
-/* Speed of the matrix product: bench_gemm [--threads N] [--isa X] [--dtype fp32|bf16|w8] [MxNxK ...]
+/* Speed of the matrix product: bench_gemm [--threads N] [--isa X] [--dtype fp32|bf16|int8|w8] [MxNxK ...]
  * One line a shape: best of several runs. Without shapes, those of real models. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +28,15 @@ static const shape g_shapes[] = {
 /* What is multiplied: the storage of A and C, and of B. */
 typedef struct product {
     const char *name;
-    qn_dtype a, b; /* b QN_I8: codes with a scale a column */
+    qn_dtype a, b;  /* b QN_I8: codes with a scale a column */
+    qn_arith arith; /* INT8: rows of A are quantised as they are packed */
 } product;
 
 static const product g_products[] = {
-    {"fp32", QN_F32, QN_F32}, {"bf16", QN_BF16, QN_BF16}, {"w8", QN_F32, QN_I8}, /* int8 weights, float32 arithmetic */
+    {"fp32", QN_F32, QN_F32, QN_ARITH_F32},
+    {"bf16", QN_BF16, QN_BF16, QN_ARITH_BF16},
+    {"int8", QN_F32, QN_I8, QN_ARITH_INT8},
+    {"w8", QN_F32, QN_I8, QN_ARITH_F32}, /* int8 weights, float32 arithmetic */
 };
 
 /* n small numbers of that dtype, 0.1 apart; codes are whole. NULL when out of memory. */
@@ -68,9 +72,11 @@ static bool run_shape(qn_context *ctx, const product *kind, const shape *s) {
     double seconds = -1;
     if (a && b && c && bias && scales) {
         qn_gemm g = qn_gemm_make(s->m, s->n, s->k);
+        g.arith = qn_gemm_has(ctx, kind->arith) ? kind->arith : QN_ARITH_F32;
         g.a = (qn_operand){.data = a, .dtype = kind->a, .x_stride = s->k, .k_stride = 1};
         g.b = (qn_operand){
             .data = b, .dtype = kind->b, .x_stride = s->trans_b ? s->k : 1, .k_stride = s->trans_b ? 1 : s->n};
+        g.a.quantise = g.arith == QN_ARITH_INT8;
         if (kind->b == QN_I8) {
             g.b.scales = scales;
             g.b.scale_dtype = QN_F32;

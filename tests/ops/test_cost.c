@@ -145,7 +145,7 @@ QN_TEST(ops_cost_movement) {
            192 * 8, 4 * (48 + 4 + 192), QN_F32);
 }
 
-/* Encoded constants count as they are stored, and are no bfloat16. */
+/* Encoded constants count as they are stored; what they stand for has the constant's dtype. */
 QN_TEST(ops_cost_encoded) {
     qn_const w = {.dtype = QN_BF16,
                   .rank = 2,
@@ -158,5 +158,5 @@ QN_TEST(ops_cost_encoded) {
     const qn_cost cost =
         cost_of("input %x: bfloat16[5,3]\ninput %w: bfloat16[3,7]\n%y = MatMul(%x, %w)\noutput %y", &w);
     assert_true(cost.flops == 210 && cost.bytes == 30 + (21 + 28) + 70);
-    assert_int_equal(cost.arithmetic, QN_F32);
+    assert_int_equal(cost.arithmetic, QN_BF16);
 }
