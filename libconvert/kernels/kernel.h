@@ -28,6 +28,7 @@ typedef qn_status (*qn_kernel_fn)(const qn_kernel_args *);
 #define QN_KERNEL_ENCODED 1u  /**< reads encoded constants itself (qn_const_decode) */
 #define QN_KERNEL_HALF 2u     /**< reads and writes float16 and bfloat16 itself */
 #define QN_KERNEL_IN_PLACE 4u /**< output 0 may be the buffer of input 0 when shapes and dtypes agree */
+#define QN_KERNEL_IN_PLACE_ANY 12u /**< or of any other input, likewise */
 
 typedef struct qn_kernel {
     qn_op op;

@@ -29,6 +29,7 @@ struct qn_session {
     qn_tensor *expanded;   /* [value bound] */
     size_t expanded_bytes;
     bool *keep, *probed;   /* [value bound] */
+    bool has_probes;
     plan plans[MAX_PLANS];
     uint64_t n_runs;
     /* stages after the first, of the last run */
@@ -88,6 +89,7 @@ static qn_status set_up(qn_session *s, const qn_session_options *options) {
     if (options && options->n_probes) {
         union { const qn_graph *from; qn_graph *to; } graph = {s->graph}; /* the walk does not change it */
         mark m = {s, options};
+        s->has_probes = true;
         QN_TRY(qn_graph_each(s->ctx, graph.to, mark_probed, &m));
     }
     return QN_OK;
@@ -322,6 +324,8 @@ qn_status qn_session_run(qn_session *s, const qn_tensor *inputs, int32_t n_input
     s->info.expanded_bytes = s->expanded_bytes;
     for (int32_t i = 0; i < n_outputs; i++)
         QN_TRY(tensor_of(s, slots, s->graph->outputs[i].value, inputs, &outputs[i]));
+    if (!s->has_probes)
+        return QN_OK;
     if (!s->probes)
         QN_NEW_ARRAY(s->ctx, s->arena, s->probes, qn_graph_value_bound(s->graph));
     union { const qn_graph *from; qn_graph *to; } graph = {s->graph}; /* the walk does not change it */

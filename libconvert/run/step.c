@@ -42,23 +42,38 @@ qn_status qn_plan_view(qn_planner *p, const qn_visit *v, int32_t step) {
     return QN_OK;
 }
 
-/* The buffer of input 0 can be written over: nothing reads it later, and no other input shares it. */
-static bool may_run_in_place(const qn_planner *p, const qn_step *step, int32_t index) {
+/* The buffer of input k can be written over: nothing reads it later, and no other input shares it. */
+static bool may_overwrite(const qn_planner *p, const qn_step *step, int32_t k, int32_t index) {
     const qn_node *node = step->node;
-    if (!(step->kernel->flags & QN_KERNEL_IN_PLACE) || !node->in[0] || !node->out[0] || node->in[0]->constant)
+    if (!node->in[k] || node->in[k]->constant)
         return false;
-    const qn_slot *slot = &p->slots[node->in[0]->id];
+    const qn_slot *slot = &p->slots[node->in[k]->id];
     const qn_slot *root = &p->slots[slot->root];
-    if (slot->kind != QN_SLOT_PLACED || root->pending != 1 || root->last > index || root->first >= index || root->tensor.data)
+    if (slot->kind != QN_SLOT_PLACED || root->pending != 1 || root->last > index || root->first >= index ||
+        root->tensor.data)
         return false;
-    const qn_tensor *a = &step->in[0], *b = &step->out[0];
+    const qn_tensor *a = &step->in[k], *b = &step->out[0];
     if (a->dtype != b->dtype || a->n_bytes != b->n_bytes || a->rank != b->rank ||
         memcmp(a->dims, b->dims, sizeof(int64_t) * (size_t)a->rank) != 0 || a->n_bytes != root->tensor.n_bytes)
         return false;
-    for (int32_t i = 1; i < node->n_in; i++)
-        if (node->in[i] && p->slots[node->in[i]->id].root == slot->root)
+    for (int32_t i = 0; i < node->n_in; i++)
+        if (i != k && node->in[i] && p->slots[node->in[i]->id].root == slot->root)
             return false;
     return true;
+}
+
+/* The input in whose buffer the kernel may leave output 0; -1: none. */
+static int32_t in_place_of(const qn_planner *p, const qn_step *step, int32_t index) {
+    const unsigned flags = step->kernel->flags;
+    const int32_t n = (flags & QN_KERNEL_IN_PLACE_ANY) == QN_KERNEL_IN_PLACE_ANY ? step->n_in
+                      : flags & QN_KERNEL_IN_PLACE && step->n_in > 0             ? 1
+                                                                                 : 0;
+    if (!step->node->out[0])
+        return -1;
+    for (int32_t k = 0; k < n; k++)
+        if (may_overwrite(p, step, k, index))
+            return k;
+    return -1;
 }
 
 static qn_status choose_kernel(qn_planner *p, qn_step *step) {
@@ -126,8 +141,8 @@ qn_status qn_plan_step(qn_planner *p, qn_stage *stage, const qn_visit *v) {
     for (int32_t i = 0; i < node->n_out; i++) {
         if (!node->out[i])
             continue;
-        bool in_place = i == 0 && may_run_in_place(p, step, index);
-        uint32_t root = in_place ? p->slots[node->in[0]->id].root : node->out[i]->id;
+        const int32_t over = i == 0 ? in_place_of(p, step, index) : -1;
+        uint32_t root = over >= 0 ? p->slots[node->in[over]->id].root : node->out[i]->id;
         qn_plan_output(p, node->out[i], &step->out[i], root, index);
     }
     return QN_OK;

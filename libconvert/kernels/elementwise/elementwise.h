@@ -9,7 +9,7 @@
 typedef struct qn_elementwise {
     qn_op op;
     qn_dtype a, b, y;  /**< storage of the operands; b of the binary ops only */
-    float alpha, beta; /**< LeakyRelu, Swish, HardSigmoid; Clip: bounds */
+    float alpha, beta; /**< Elu, LeakyRelu, Swish, HardSigmoid; Clip: bounds; Pow: alpha is the exponent */
     bool tanh_form;    /**< Gelu */
     qn_activation act; /**< Add */
 } qn_elementwise;
@@ -21,5 +21,8 @@ void qn_unary_span_avx512(const qn_span *s);
 void qn_binary_span_scalar(const qn_span *s);
 void qn_binary_span_avx2(const qn_span *s);
 void qn_binary_span_avx512(const qn_span *s);
+/** The best that the context allows. */
+qn_span_fn qn_unary_span_of(const qn_kernel_args *args);
+qn_span_fn qn_binary_span_of(const qn_kernel_args *args);
 
 #endif

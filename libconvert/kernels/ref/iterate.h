@@ -1,6 +1,6 @@
 /* Broadcasting loops for element-wise reference kernels.
  *
- * One output and up to three inputs are walked together. Dimensions that all operands walk alike are merged, so what
+ * One output and up to QN_SPAN_INPUTS inputs are walked together. Dimensions that all operands walk alike are merged, so what
  * a kernel sees is a span: n elements of the output side by side, and for each input a step of 1 (side by side too) or
  * 0 (one element for the whole span). Spans are handed out over the pool; every element is computed on its own, so
  * the result does not depend on how.
@@ -10,7 +10,7 @@
 
 #include "kernels/ref/real.h"
 
-enum { QN_SPAN_INPUTS = 3 };
+enum { QN_SPAN_INPUTS = 8 };
 
 typedef struct qn_span {
     int64_t n;
