@@ -46,10 +46,11 @@ static const qn_kernel g_ref[QN_OP_COUNT] = {
 #undef QN_OP
 };
 
-/* Reference kernels that differ from their kind: these move elements of any dtype. */
+/* Reference kernels that differ from their kind: they move elements of any dtype, or work in place. */
 static const qn_kernel g_ref_any_dtype[] = {
     {QN_OP_Cast, "ref", QN_KERNEL_HALF, NULL, qn_ref_Cast},
     {QN_OP_Identity, "ref", QN_KERNEL_HALF | QN_KERNEL_IN_PLACE, NULL, qn_ref_Identity},
+    {QN_OP_ScatterND, "ref", QN_KERNEL_HALF | QN_KERNEL_IN_PLACE, NULL, qn_ref_ScatterND},
     {QN_OP_Where, "ref", QN_KERNEL_HALF, NULL, qn_ref_Where},
 };
 

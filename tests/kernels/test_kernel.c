@@ -42,6 +42,41 @@ QN_TEST(kernels_kernel_half) {
     node_end(&t);
 }
 
+/* Rows of an encoded table are decoded as they are asked for, and rounded to the table's dtype. */
+QN_TEST(kernels_kernel_encoded_gather) {
+    static const int8_t codes[] = {1, -2, 3, 4, 5, -6};
+    static const float scales[] = {0.5f, 2};
+    static const float rows[2][3] = {{0.5f, -1, 1.5f}, {8, 10, -12}};
+    static const int64_t picks[] = {1, 0, -1, 1}, wrong[] = {0, 2, 0, 0};
+    for (int d = 0; d < 3; d++) {
+        node_test t = node_begin();
+        const qn_dtype dtype = d == 0 ? QN_F32 : d == 1 ? QN_F16 : QN_BF16;
+        const qn_const c = {.dtype = dtype, .rank = 2, .dims = {2, 3}, .encoding = QN_ENC_AFFINE, .code_dtype = QN_I8,
+                            .scale_dtype = QN_F32, .symmetric = true, .axis = 0, .part = {{codes, 6}, {scales, 8}}};
+        qn_graph *g;
+        ASSERT_OK(t.ctx, qn_graph_parse(t.ctx,
+                                        "input %w: float32[2,3]\ninput %i: int64[2,2]\n%y = Gather(%w, %i)\n"
+                                        "output %y\n",
+                                        &g));
+        const qn_const *in_const[] = {&c, NULL};
+        qn_tensor in[] = {{.dtype = dtype, .rank = 2, .dims = {2, 3}},
+                          {.dtype = QN_I64, .rank = 2, .dims = {2, 2}, .n_bytes = 32, .data = (void *)(uintptr_t)picks}};
+        float room[12];
+        qn_tensor out[] = {{.dtype = dtype, .rank = 3, .dims = {2, 2, 3}, .n_bytes = 12 * qn_dtype_bytes(dtype), .data = room}};
+        qn_kernel_args args = {.ctx = t.ctx, .node = g->first, .n_in = 2, .n_out = 1, .in = in, .in_const = in_const,
+                               .out = out, .scratch = t.arena};
+        const qn_kernel *kernel = qn_kernel_choose(&args, false);
+        assert_string_equal(kernel->name, "move");
+        ASSERT_OK(t.ctx, qn_kernel_run(kernel, &args));
+        for (int i = 0; i < 12; i++)
+            assert_true(fabs(element(&out[0], i) - (double)rows[picks[i / 3] ? 1 : 0][i % 3]) <= 0);
+        in[1].data = (void *)(uintptr_t)wrong;
+        assert_int_equal(qn_kernel_run(kernel, &args), QN_MALFORMED);
+        qn_graph_destroy(g);
+        node_end(&t);
+    }
+}
+
 /* An encoded constant reaches a kernel that does not read it as its decoded values. */
 QN_TEST(kernels_kernel_encoded) {
     node_test t = node_begin();

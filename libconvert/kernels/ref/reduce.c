@@ -7,6 +7,8 @@
  *   empty set  Sum, SumSquare, L2: 0; Prod: 1; Mean: NaN (integers 0); Max, Min: the lowest, the highest value
  *   NaN        Max and Min give NaN when there is one
  */
+#include "kernels/ref/reduce.h"
+
 #include "kernels/ref/copy.h"
 #include "kernels/ref/integers.h"
 #include "kernels/ref/iterate.h"
@@ -193,7 +195,7 @@ static void reduce_piece(void *arg, int64_t begin, int64_t end, int worker) {
     }
 }
 
-static qn_status reduced_axes(const qn_kernel_args *args, int32_t rank, unsigned *mask) {
+qn_status qn_ref_reduced_axes(const qn_kernel_args *args, int32_t rank, unsigned *mask) {
     const int64_t *given;
     int64_t n;
     QN_TRY(qn_ref_integers(args, 1, &given, &n));
@@ -213,7 +215,7 @@ static qn_status reduced_axes(const qn_kernel_args *args, int32_t rank, unsigned
 static qn_status reduce(const qn_kernel_args *args, const reduction_table table) {
     const qn_tensor *x = &args->in[0], *y = &args->out[0];
     unsigned mask;
-    QN_TRY(reduced_axes(args, x->rank, &mask));
+    QN_TRY(qn_ref_reduced_axes(args, x->rank, &mask));
     job p = {.op = &table[x->dtype], .count = 1, .bytes = qn_dtype_bytes(x->dtype), .x = x->data, .y = y->data};
     if (!p.op->run || x->dtype != y->dtype)
         return qn_ref_dtype_fail(args, x->dtype);

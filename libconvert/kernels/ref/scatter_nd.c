@@ -103,7 +103,7 @@ qn_status qn_ref_ScatterND(const qn_kernel_args *args) {
     reduce_fn fn;
     QN_TRY(find_reduction(args, half ? QN_F32 : data->dtype, &fn));
     if (!fn || !half) {
-        if (y->n_bytes)
+        if (y->n_bytes && y->data != data->data)
             memcpy(y->data, data->data, y->n_bytes);
         return scatter(args, *y, updates->data, fn);
     }
