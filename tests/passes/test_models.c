@@ -20,6 +20,7 @@ static const double g_bound = 1e-5;
 
 typedef struct tally {
     int n, n_wrong;
+    double widest; /* buffer over the largest set of bytes alive at once */
     int64_t nodes_before, nodes_after;
 } tally;
 
@@ -59,6 +60,17 @@ typedef struct pair {
     double worst;
 } pair;
 
+/* Buffers take at most 15 % more than what is alive at once. */
+static qn_status check_buffers(qn_context *ctx, const qn_session *session, tally *t) {
+    qn_plan_info info;
+    qn_session_plan_info(session, &info);
+    const double ratio = info.live_bytes ? (double)info.buffer_bytes / (double)info.live_bytes : 1;
+    t->widest = ratio > t->widest ? ratio : t->widest;
+    if (ratio > 1.15)
+        return qn_fail(ctx, QN_BOUND, "%zu bytes of buffers for %zu alive", info.buffer_bytes, info.live_bytes);
+    return QN_OK;
+}
+
 static qn_status check_pair(qn_context *ctx, qn_arena *arena, const char *path, pair *p, tally *t) {
     qn_tensor in[MAX_PORTS], want[MAX_PORTS], got[MAX_PORTS];
     qn_pass_stat *stats;
@@ -77,6 +89,8 @@ static qn_status check_pair(qn_context *ctx, qn_arena *arena, const char *path, 
     QN_TRY(find_inputs(ctx, arena, path, p->source, in));
     QN_TRY(run(ctx, p->source, in, &p->before, want));
     QN_TRY(run(ctx, p->graph, in, &p->after, got));
+    QN_TRY(check_buffers(ctx, p->before, t));
+    QN_TRY(check_buffers(ctx, p->after, t));
     for (int32_t i = 0; i < p->graph->n_outputs; i++) {
         qn_metrics m;
         QN_TRY(qn_metrics_compute(ctx, &want[i], &got[i], NULL, 0, 0, &m));
@@ -136,8 +150,8 @@ static void check_folder(const char *name) {
     }
     if (n >= 0)
         free(folders);
-    print_message("           %s: %d models, %d wrong; %lld nodes become %lld\n", name, t.n, t.n_wrong,
-                  (long long)t.nodes_before, (long long)t.nodes_after);
+    print_message("           %s: %d models, %d wrong; %lld nodes become %lld; buffers %.3f of what is alive\n", name, t.n,
+                  t.n_wrong, (long long)t.nodes_before, (long long)t.nodes_after, t.widest);
     assert_true(t.n > 0);
     assert_int_equal(t.n_wrong, 0);
 }

@@ -6,6 +6,7 @@
 #include "ops/infer.h"
 #include "run/plan.h"
 #include "tests/passes/evaluate.h"
+#include "tests/passes/random_graph.h"
 #include "tests/test.h"
 
 enum { N = 200, STEPS = 100 };
@@ -173,4 +174,14 @@ QN_TEST(run_place_unet_is_tight) {
                  "%ub = Resize(%ec, _, %two) {mode=\"nearest\"}\n%jb = Concat(%ub, %b) {axis=1}\n%eb = Conv(%jb, %m)\n"
                  "%ua = Resize(%eb, _, %two) {mode=\"nearest\"}\n%ja = Concat(%ua, %a) {axis=1}\n%y = Conv(%ja, %m)\n"
                  "output %y");
+}
+
+/* Graphs of up to 40 nodes of every kind. */
+QN_TEST(run_place_random_graphs_are_tight) {
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        qn_buf text = QN_BUF_INIT;
+        qn_test_random_graph(&text, seed, 1 + (int)(seed % 40));
+        expect_tight(text.data);
+        qn_buf_free(&text);
+    }
 }
