@@ -61,3 +61,28 @@ QN_TEST(kernels_norm_softmax) {
     check_fast("Softmax", 0, 1, IN(empty(QN_F32, DIMS(5, 0))));
     node_end(&t);
 }
+
+/* Sums of `size` numbers below 2 and their squares: (BLOCK + size / (BLOCK * lanes)) 2^-24 and a few roundings, times the
+ * scale and 1 / sigma, both below 4. */
+QN_TEST(kernels_norm_channels) {
+    node_test t = node_begin();
+    static const qn_dtype kinds[] = {QN_F32, QN_F16, QN_BF16};
+    for (int d = 0; d < 3; d++) {
+        const double tol = d == 0 ? 100 * 0x1p-24 * 4 : d == 1 ? 0x1p-9 : 0x1p-6;
+#define C(SEED, ...) pattern_as(&t, kinds[d], SEED, DIMS(__VA_ARGS__))
+        qn_tensor var = pattern_as(&t, kinds[d], 5, DIMS(5));
+        for (int i = 0; i < 5; i++)
+            if (d == 0)
+                ((float *)var.data)[i] = 0.5f + (float)i;
+            else
+                ((uint16_t *)var.data)[i] = d == 1 ? (uint16_t)(0x3c00 + i) : (uint16_t)(0x3f80 + i);
+        check_fast("BatchNormalization", tol, 1, IN(C(1, 2, 5, 7, 11), C(2, 5), C(3, 5), C(4, 5), var));
+        check_fast("BatchNormalization {epsilon=0.01}", tol, 1, IN(C(1, 3, 5), C(2, 5), C(3, 5), C(4, 5), var));
+        check_fast("InstanceNormalization", tol, 1, IN(C(1, 2, 5, 7, 11), C(2, 5), C(3, 5)));
+        check_fast("InstanceNormalization {epsilon=0.01}", tol, 1, IN(C(1, 2, 5, 1000), C(2, 5), C(3, 5)));
+    }
+    check_fast("BatchNormalization", EXACT, 1,
+               IN(empty(QN_F32, DIMS(0, 2, 3)), pattern(&t, 1, DIMS(2)), pattern(&t, 1, DIMS(2)), pattern(&t, 1, DIMS(2)),
+                  pattern(&t, 1, DIMS(2))));
+    node_end(&t);
+}

@@ -130,6 +130,20 @@ QN_TEST(run_plan_in_place_leaves_inputs_and_outputs) {
     run_end(&t);
 }
 
+/* A buffer is taken over from any input of a binary node, and from the data of ScatterND. */
+QN_TEST(run_plan_in_place_of_another_input) {
+    run_test t = run_begin("input %x: float32[8,8]\ninput %s: float32[8]\nconst %i: int64[3,1] = {2, 3, 7}\n"
+                           "input %u: float32[3,8]\n"
+                           "%a = Relu(%x)\n%b = Sub(%s, %a)\n%c = ScatterND(%b, %i, %u)\n%y = Neg(%c)\noutput %y",
+                           NULL);
+    t.in[0] = run_normal(&t, 3, RUN_DIMS(8, 8));
+    t.in[1] = run_normal(&t, 4, RUN_DIMS(8));
+    t.in[2] = run_normal(&t, 5, RUN_DIMS(3, 8));
+    run_exactly(&t);
+    assert_int_equal(info_of(&t).buffer_bytes, 64 * 4);
+    run_end(&t);
+}
+
 /* ---- stages ------------------------------------------------------------------------------------------ */
 
 static const char g_if[] = "input %x: float32[n]\nconst %zero: float32[] = 0\nconst %axes: int64[1] = {0}\n"

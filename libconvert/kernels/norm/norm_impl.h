@@ -137,3 +137,29 @@ void VF_NAME(qn_norm_rows)(void *arg, int64_t begin, int64_t end, int worker) {
             break;
         }
 }
+
+VF_INLINE void normalize_plane(const qn_norm_channels *n, const qn_dtype dx, const qn_dtype dy, int64_t plane) {
+    const int64_t c = plane % n->channels, at = plane * n->size;
+    float mean, factor = n->factor[c];
+    if (n->mean) {
+        mean = n->mean[c];
+    } else {
+        mean = row_sum(1, dx, n->x.data, at, n->size, 0) / (float)n->size;
+        factor /= sqrtf(row_sum(2, dx, n->x.data, at, n->size, mean) / (float)n->size + n->epsilon);
+    }
+    const vf m = vf_set1(mean), k = vf_set1(factor), b = vf_set1(n->shift[c]);
+    for (int64_t i = 0; i < n->size; i += VF_LANES) {
+        const int64_t left = n->size - i;
+        vf_write_n(dy, n->y.data, at + i, vf_fma(vf_sub(vf_read_n(dx, n->x.data, at + i, left), m), k, b), left);
+    }
+}
+
+void VF_NAME(qn_norm_planes)(void *arg, int64_t begin, int64_t end, int worker) {
+    (void)worker;
+    const qn_norm_channels *n = arg;
+    for (int64_t p = begin; p < end; p++)
+        if (n->x.dtype == QN_F32 && n->y.dtype == QN_F32)
+            normalize_plane(n, QN_F32, QN_F32, p);
+        else
+            normalize_plane(n, n->x.dtype, n->y.dtype, p);
+}

@@ -60,6 +60,12 @@ static qn_status find_reduction(const qn_kernel_args *args, qn_dtype dtype, redu
     return qn_kernel_fail(args, QN_UNSUPPORTED, "reduction '%s'", name);
 }
 
+/* Slices [from, from + n) of the updates to [to, to + n) of y. */
+static void copy_run(void *y, const void *updates, size_t bytes, int64_t to, int64_t from, int64_t n) {
+    if (n && bytes)
+        memcpy((char *)y + (size_t)to * bytes, (const char *)updates + (size_t)from * bytes, (size_t)n * bytes);
+}
+
 /* The loop on data that `fn` can work on; y holds a copy of data already. */
 static qn_status scatter(const qn_kernel_args *args, qn_tensor y, const void *updates, reduce_fn fn) {
     const qn_tensor *index = &args->in[1];
@@ -76,22 +82,28 @@ static qn_status scatter(const qn_kernel_args *args, qn_tensor y, const void *up
     if (qn_ref_numel(&args->in[2]) != tuples * slice)
         return qn_kernel_fail(args, QN_MALFORMED, "%lld updates for %lld slices of %lld",
                               (long long)qn_ref_numel(&args->in[2]), (long long)tuples, (long long)slice);
-    size_t bytes = (size_t)slice * qn_dtype_bytes(y.dtype);
+    const size_t bytes = (size_t)slice * qn_dtype_bytes(y.dtype);
+    int64_t run_at = 0, run = 0; /* slices side by side that are not copied yet */
     for (int64_t i = 0; i < tuples; i++, t += k) {
         int64_t at = 0;
         for (int64_t d = 0; d < k; d++) {
-            if (t[d] < -y.dims[d] || t[d] >= y.dims[d])
+            const int64_t index_d = t[d] + (t[d] < 0 ? y.dims[d] : 0);
+            if (index_d < 0 || index_d >= y.dims[d])
                 return qn_kernel_fail(args, QN_MALFORMED, "index %lld of axis %lld, which has %lld", (long long)t[d],
                                       (long long)d, (long long)y.dims[d]);
-            at = at * y.dims[d] + (t[d] < 0 ? t[d] + y.dims[d] : t[d]);
+            at = at * y.dims[d] + index_d;
         }
-        char *to = (char *)y.data + (size_t)at * bytes;
-        const char *from = (const char *)updates + (size_t)i * bytes;
-        if (fn)
-            fn(to, from, slice);
-        else if (bytes)
-            memcpy(to, from, bytes);
+        if (fn) {
+            fn((char *)y.data + (size_t)at * bytes, (const char *)updates + (size_t)i * bytes, slice);
+        } else if (run && at == run_at + run) {
+            run++;
+        } else {
+            copy_run(y.data, updates, bytes, run_at, i - run, run);
+            run_at = at;
+            run = 1;
+        }
     }
+    copy_run(y.data, updates, bytes, run_at, tuples - run, run);
     return QN_OK;
 }
 
