@@ -4,8 +4,13 @@
 
 #include <string.h>
 
-/* Results up to this size are computed while planning when everything they depend on is known. */
-enum { KNOWN_LIMIT_BYTES = 16 << 10 };
+/* Results up to this size are computed while planning when everything they depend on is known; results that only move
+ * what is known, and are no larger, up to the second. */
+enum { KNOWN_LIMIT_BYTES = 16 << 10, MOVED_LIMIT_BYTES = 1 << 20 };
+
+static size_t limit_of(const qn_node *node) {
+    return qn_op_row(node->op)->kind == QN_KIND_MOVE ? MOVED_LIMIT_BYTES : KNOWN_LIMIT_BYTES;
+}
 
 static void slot_set_const(qn_planner *p, const qn_value *value) {
     qn_slot *slot = &p->slots[value->id];
@@ -37,13 +42,15 @@ static void type_from_tensor(const qn_tensor *t, qn_type *type) {
         type->dims[i] = t->dims[i];
 }
 
-static bool numbers_at_hand(const qn_slot *slot) {
-    return (slot->kind == QN_SLOT_KNOWN || slot->kind == QN_SLOT_CONST) && slot->tensor.n_bytes <= KNOWN_LIMIT_BYTES;
+static bool numbers_at_hand(const qn_slot *slot, size_t limit) {
+    return (slot->kind == QN_SLOT_KNOWN || slot->kind == QN_SLOT_CONST) && slot->tensor.n_bytes <= limit;
 }
 
-/* A small constant that has to be expanded or realigned before its numbers can be read. */
-static qn_status small_constant(qn_planner *p, const qn_value *value, qn_slot *slot) {
-    if (slot->kind != QN_SLOT_CONST || slot->tensor.data || slot->tensor.n_bytes > KNOWN_LIMIT_BYTES)
+/* A constant that has to be expanded or realigned before its numbers can be read; over the small limit, only one that
+ * is stored as it is read. */
+static qn_status small_constant(qn_planner *p, const qn_value *value, qn_slot *slot, size_t limit) {
+    if (slot->kind != QN_SLOT_CONST || slot->tensor.data || slot->tensor.n_bytes > limit ||
+        (slot->tensor.n_bytes > KNOWN_LIMIT_BYTES && !qn_const_is_ready(value->constant)))
         return QN_OK;
     return qn_plan_constant(p, value, &slot->tensor);
 }
@@ -55,6 +62,7 @@ qn_status qn_visit_begin(qn_planner *p, const qn_node *node, qn_visit *v) {
     QN_NEW_ARRAY(p->ctx, p->scratch, v->in_value, node->n_in + 1);
     QN_NEW_ARRAY(p->ctx, p->scratch, v->out, node->n_out + 1);
     QN_NEW_ARRAY(p->ctx, p->scratch, v->out_content, node->n_out + 1);
+    const size_t limit = limit_of(node);
     for (int32_t i = 0; i < node->n_in; i++) {
         v->in[i].rank = -1;
         if (!node->in[i])
@@ -63,9 +71,9 @@ qn_status qn_visit_begin(qn_planner *p, const qn_node *node, qn_visit *v) {
         if (slot->kind == QN_SLOT_NONE)
             return qn_fail(p->ctx, QN_MALFORMED, "%s: input '%s' is not computed before it", qn_node_label(node),
                            node->in[i]->name);
-        QN_TRY(small_constant(p, node->in[i], slot));
+        QN_TRY(small_constant(p, node->in[i], slot, limit));
         type_from_tensor(&slot->tensor, &v->in[i]);
-        if (numbers_at_hand(slot) && slot->tensor.data)
+        if (numbers_at_hand(slot, limit) && slot->tensor.data)
             v->in_value[i] = slot->tensor;
         else
             v->all_known = false;
@@ -141,14 +149,20 @@ qn_status qn_visit_known_value(qn_planner *p, const qn_visit *v, bool *done) {
     const qn_node *node = v->node;
     if (!v->all_known || node->op == QN_OP_If)
         return QN_OK;
+    size_t in_bytes = 0, out_bytes = 0;
+    for (int32_t i = 0; i < node->n_in; i++)
+        in_bytes += v->in_value[i].n_bytes;
     for (int32_t i = 0; i < node->n_out; i++) {
         qn_tensor t;
         if (!node->out[i])
             continue;
         QN_TRY(qn_visit_output(p, v, i, &t));
-        if (t.n_bytes > KNOWN_LIMIT_BYTES)
+        if (t.n_bytes > limit_of(node))
             return QN_OK;
+        out_bytes += t.n_bytes;
     }
+    if (out_bytes > KNOWN_LIMIT_BYTES && out_bytes > in_bytes)
+        return QN_OK;
     qn_tensor *out;
     QN_NEW_ARRAY(p->ctx, p->scratch, out, node->n_out + 1);
     QN_TRY(qn_eval_node(p->ctx, p->arena, node, v->in_value, node->n_in, out, node->n_out));

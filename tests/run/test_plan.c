@@ -144,6 +144,19 @@ QN_TEST(run_plan_in_place_of_another_input) {
     run_end(&t);
 }
 
+/* Weights that a model cuts and joins itself are moved once, not in every run; what grows them is left to the run. */
+QN_TEST(run_plan_moves_constants_once) {
+    run_test t = run_begin("input %x: float32[64,4]\nconst %w: float32[300,64] = random(1)\nconst %from: int64[1] = {100}\n"
+                           "const %to: int64[1] = {200}\nconst %three: int64[2] = {3, 1}\n"
+                           "%a = Slice(%w, %from, %to)\n%c = Concat(%a, %a) {axis=0}\n"
+                           "%m = MatMul(%c, %x)\n%g = Tile(%a, %three)\n%n = MatMul(%g, %x)\noutput %m\noutput %n",
+                           NULL);
+    t.in[0] = run_normal(&t, 3, RUN_DIMS(64, 4));
+    run_ok(&t);
+    assert_int_equal(info_of(&t).n_nodes, 3); /* two products and Tile */
+    run_end(&t);
+}
+
 /* ---- stages ------------------------------------------------------------------------------------------ */
 
 static const char g_if[] = "input %x: float32[n]\nconst %zero: float32[] = 0\nconst %axes: int64[1] = {0}\n"
