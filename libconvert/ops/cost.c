@@ -1,5 +1,7 @@
 #include "ops/cost.h"
 
+#include "ops/program.h"
+
 #include <string.h>
 
 typedef struct args {
@@ -77,6 +79,8 @@ static double flops_Resize(const args *a) {
     return numel(&a->out[0]) * (strcmp(mode, "linear") == 0 ? 8 : strcmp(mode, "cubic") == 0 ? 32 : 0);
 }
 
+static double flops_Elementwise(const args *a);
+
 /* ---- the table -------------------------------------------------------------------------------------- */
 
 typedef struct row {
@@ -135,11 +139,22 @@ static const row g_rows[QN_OP_COUNT] = {
     [QN_OP_AveragePool] = {.flops = flops_pool},
     [QN_OP_MaxPool] = {.flops = flops_pool},
     [QN_OP_Resize] = {.flops = flops_Resize},
+    [QN_OP_Elementwise] = {.flops = flops_Elementwise},
 };
 
 static const row *row_of(qn_op op) {
     const row *r = &g_rows[op];
     return r->flops || r->each_out > 0 || r->each_in > 0 ? r : &g_kinds[qn_op_row(op)->kind];
+}
+
+/* Each step as the op that it stands for. */
+static double flops_Elementwise(const args *a) {
+    qn_program program;
+    double each = 0;
+    if (qn_program_read(a->node, &program) == NULL)
+        for (int32_t k = 0; k < program.n_steps; k++)
+            each += row_of(program.step[k].op)->each_out;
+    return each * numel(&a->out[0]);
 }
 
 /* ---- bytes -------------------------------------------------------------------------------------------- */

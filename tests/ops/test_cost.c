@@ -145,6 +145,13 @@ QN_TEST(ops_cost_movement) {
            192 * 8, 4 * (48 + 4 + 192), QN_F32);
 }
 
+/* A program costs what its steps cost: 1 for the product, 10 for the tangent. */
+QN_TEST(ops_cost_elementwise) {
+    expect("input %x: float32[4,6]\ninput %z: float32[6]\n"
+           "%y = Elementwise(%x, %z) {ops=[\"Mul\",\"Tanh\"], operands=[0,1,2,-1], params=[0,0,0,0]}\noutput %y",
+           24 * 11, 96 + 24 + 96, QN_F32);
+}
+
 /* Encoded constants count as they are stored; what they stand for has the constant's dtype. */
 QN_TEST(ops_cost_encoded) {
     qn_const w = {.dtype = QN_BF16,
