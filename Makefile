@@ -159,7 +159,7 @@ test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the k
 	@for isa in scalar avx2 avx512 avx512vnni; do echo "QUERN_ISA=$$isa"; \
 	    QUERN_ISA=$$isa QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(or $(T),'kernels_*') || exit 1; done
 
-numerics: $B/tests/all ## the table of docs/numerics.md, measured: real models in four precisions against their goldens
+numerics: $B/tests/all ## the table of docs/numerics.md, measured: real models in five precisions against their goldens
 	@echo '| model | package | bytes | cosine | largest difference | SQNR, dB | at |'
 	@echo '|---|---|---|---|---|---|---|'
 	@QUERN_TEST_VERBOSE=1 $B/tests/all 'models_*' 2>&1 | grep -E '^\||FAILED|tests skipped'

@@ -178,6 +178,7 @@ typedef struct qn_summary {
     int64_t parameters;      /**< elements of all floating-point constants that nodes read, small ones included */
     uint64_t weight_bytes;   /**< of all constants as stored */
     int64_t nodes;
+    int64_t int8_products;   /**< nodes whose product takes its input as 8 bit codes */
     const qn_count *ops;
     int32_t n_ops;
     const qn_count *storage;
@@ -206,6 +207,8 @@ QN_API QN_MUST_USE qn_status qn_model_dot(qn_context *ctx, const qn_model *model
 typedef struct qn_convert_options {
     qn_dtype precision;            /**< QN_F32 (or QN_NONE), QN_F16, QN_BF16 */
     const char *weights;           /**< weight scheme, e.g. "int8", "int8:per_channel"; NULL: as the precision says */
+    const char *activations;       /**< "int8": products with int8 weights take their input as 8 bit codes made while
+                                        the model runs (needs weights "int8"); NULL: inputs as the precision says */
     int64_t min_compress_elems;    /**< smaller weights are left alone; 0: 1024 */
     const char *const *keep_fp32;  /**< glob patterns (*, ?) over node names, source names and ops */
     int32_t n_keep_fp32;

@@ -6,9 +6,9 @@
  *   / * NAME: one line.
  *    *
  *    * Before:                            or "Before (precision=float16, bound=2e-3):" with options of the run:
- *    *     input %x: float32[2,3]         precision, weights, keep_fp32, fold_limit, min_compress; bound is the
- *    *     %a = Identity(%x)              largest difference over the largest magnitude (1e-5)
- *    *     %y = Relu(%a)
+ *    *     input %x: float32[2,3]         precision, weights, activations, keep_fp32, fold_limit, min_compress;
+ *    *     %a = Identity(%x)              bound is the largest difference over the largest magnitude (1e-5);
+ *    *     %y = Relu(%a)                  first is a pass that each block goes through before
  *    *     output %y
  *    * After:
  *    *     %y = Relu(%x)
@@ -33,6 +33,7 @@ typedef struct qn_pass_options {
     const char *const *keep_fp32;  /**< glob patterns over node names, origins and op names */
     int32_t n_keep_fp32;
     const char *weights;           /**< scheme text such as "int8:per_channel", or NULL */
+    const char *activations;       /**< "int8", or NULL: products take their input as it is */
     int64_t min_compress_elems;    /**< smaller weights stay as they are */
     int64_t fold_limit_bytes;      /**< larger results stay constant expressions; 0: the default */
     const char *stop_after;        /**< "NAME" of a pass, or a number N of rewrites, or NULL */

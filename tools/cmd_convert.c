@@ -104,6 +104,7 @@ static const qn_option g_options[] = {
     {"recipe", 'r', "R.yaml", false, "the conversion as a file says it (docs/recipes.md); options given\nhere win, --keep-fp32 adds to it"},
     {"precision", 'p', "P", false, "fp32 (default), fp16 or bf16: storage and arithmetic"},
     {"weights", 'w', "SCHEME", false, "encoding of the weights: int8, int8:per_channel, int8:per_tensor"},
+    {"activations", 0, "int8", false, "products with int8 weights take 8 bit inputs, scaled while the model\nruns; -v names those that do not"},
     {"min-elements", 0, "N", false, "leave smaller weights as they are (1024)"},
     {"keep-fp32", 0, "PATTERN", true, "keep nodes in fp32 by name, source name or op: 'LayerNorm*'"},
     {"dim", 0, "NAME=RANGE", true, "what a dimension may be: batch=1..64, height=14..2072:14,\nseq=32|128|512, batch=1"},
@@ -115,7 +116,6 @@ static const qn_option g_options[] = {
     {"max-abs", 0, "X", false, "with --validate: largest error of an element"},
     {"max-rel", 0, "X", false, "with --validate: the same relative to the output's largest magnitude"},
     {"licence", 0, "TEXT", false, "licence of the weights, kept in the package"},
-    {"activations", 0, "int8", false, "refused by this version"},
     {"calibrate", 0, "DIR", false, "refused by this version"},
     {NULL, 0, NULL, false, NULL},
 };
@@ -125,6 +125,7 @@ static const qn_example g_examples[] = {
     {"what a file says, but another precision", "quern convert model.onnx -o model.quern --recipe recipes/fp16.yaml --precision bf16"},
     {"int8 weights; images of any size that is a multiple of 14",
      "quern convert depth.onnx -o depth.quern --weights int8 --dim height=14..2072:14 --dim width=14..2072:14"},
+    {"int8 products: weights and inputs", "quern convert model.onnx -o model.quern --weights int8 --activations int8 -v"},
     {NULL, NULL},
 };
 

@@ -43,6 +43,7 @@ static int print_json(qn_context *ctx, const cli_args *args, qn_model *model, co
     json_object_set_new(top, "parameters", json_integer(s->parameters));
     json_object_set_new(top, "bytes", json_integer((json_int_t)s->weight_bytes));
     json_object_set_new(top, "nodes", json_integer(s->nodes));
+    json_object_set_new(top, "int8_products", json_integer(s->int8_products));
     for (int32_t i = 0; i < s->n_ops; i++)
         json_object_set_new(ops, s->ops[i].name, json_integer(s->ops[i].count));
     json_object_set_new(top, "ops", ops);
@@ -126,6 +127,8 @@ static void print_summary(const cli_args *args, const qn_model *model, const qn_
     for (int32_t i = 0; i < s->n_ops; i++)
         printf("%s %s %lld", i ? "," : "", s->ops[i].name, (long long)s->ops[i].count);
     printf("\n");
+    if (s->int8_products)
+        printf("  %lld products take their input as int8\n", (long long)s->int8_products);
 }
 
 static qn_status print_weights(qn_context *ctx, qn_model *model) {

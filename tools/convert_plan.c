@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Options of the command that this version knows but cannot do: refused by name. */
-static const char *const g_refused[] = {"activations", "calibrate", NULL};
+static const char *const g_refused[] = {"calibrate", NULL};
 /* Options that say nothing without --validate. */
 static const char *const g_bounds[] = {"min-cosine", "min-sqnr", "max-abs", "max-rel", NULL};
 
@@ -128,6 +128,8 @@ static void put_line(convert_plan *p) {
             put_option(&p->line, "precision", g_precisions[i].name);
     if (o->weights)
         put_option(&p->line, "weights", o->weights);
+    if (o->activations)
+        put_option(&p->line, "activations", o->activations);
     if (o->min_compress_elems)
         qn_buf_printf(&p->line, " --min-elements %lld", (long long)o->min_compress_elems);
     for (int i = 0; i < o->n_keep_fp32; i++)
@@ -151,6 +153,7 @@ static qn_status read_options(const cli_args *args, convert_plan *p) {
         return QN_USAGE;
     p->options.min_compress_elems = least;
     p->options.weights = cli_string(args, "weights", p->options.weights);
+    p->options.activations = cli_string(args, "activations", p->options.activations);
     p->options.licence = cli_string(args, "licence", p->options.licence);
     p->options.stop_after = cli_string(args, "stop-after", NULL);
     p->options.no_passes = cli_flag(args, "no-passes");

@@ -95,15 +95,24 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     if (o->precision != QN_NONE && o->precision != QN_F32 && o->precision != QN_F16 && o->precision != QN_BF16)
         return qn_fail(ctx, QN_USAGE, "precision %s: a conversion is to float32, float16 or bfloat16",
                        qn_dtype_name(o->precision));
-    qn_scheme scheme;
-    return o->weights ? qn_scheme_parse(ctx, o->weights, &scheme) : QN_OK;
+    qn_scheme scheme = {.encoding = QN_ENC_DENSE};
+    if (o->weights)
+        QN_TRY(qn_scheme_parse(ctx, o->weights, &scheme));
+    if (!o->activations)
+        return QN_OK;
+    if (strcmp(o->activations, "int8") != 0)
+        return qn_fail(ctx, QN_USAGE, "activations '%s': int8 is all there is", o->activations);
+    if (scheme.encoding != QN_ENC_AFFINE || scheme.code_dtype != QN_I8 || !scheme.symmetric || scheme.block)
+        return qn_fail(ctx, QN_USAGE, "activations int8 need weights int8, int8:per_channel or int8:per_tensor, not %s",
+                       o->weights ? o->weights : "weights in floating point");
+    return QN_OK;
 }
 
 static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_options *o, const char *path,
                          warnings *w, qn_convert_report *report) {
     const qn_pass_options options = {
         .precision = o->precision == QN_NONE ? QN_F32 : o->precision, .keep_fp32 = o->keep_fp32,
-        .n_keep_fp32 = o->n_keep_fp32, .weights = o->weights, .stop_after = o->stop_after,
+        .n_keep_fp32 = o->n_keep_fp32, .weights = o->weights, .activations = o->activations, .stop_after = o->stop_after,
         .min_compress_elems = o->min_compress_elems ? o->min_compress_elems : DEFAULT_MIN_COMPRESS_ELEMS};
     qn_pass_stat *stats = NULL;
     int32_t n_stats = 0;

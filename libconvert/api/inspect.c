@@ -77,11 +77,17 @@ static int by_bytes(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
+typedef struct counts {
+    int64_t ops[QN_OP_COUNT], int8_products;
+} counts;
+
 static qn_status count_ops(qn_context *ctx, qn_graph *graph, void *arg) {
     (void)ctx;
-    int64_t *counts = arg;
-    for (const qn_node *node = graph->first; node; node = node->next)
-        counts[node->op]++;
+    counts *c = arg;
+    for (const qn_node *node = graph->first; node; node = node->next) {
+        c->ops[node->op]++;
+        c->int8_products += strcmp(qn_node_string(node, "x_quant", "NONE"), "NONE") != 0;
+    }
     return QN_OK;
 }
 
@@ -116,17 +122,18 @@ static qn_status sum_storage(qn_context *ctx, qn_model *model, qn_summary *out) 
 }
 
 qn_status qn_model_summary(qn_context *ctx, qn_model *model, qn_summary *out) {
-    int64_t counts[QN_OP_COUNT] = {0};
+    counts c = {0};
     qn_count *ops;
     qn_clear(ctx);
     *out = (qn_summary){0};
-    QN_TRY(qn_graph_each(ctx, model->graph, count_ops, counts));
+    QN_TRY(qn_graph_each(ctx, model->graph, count_ops, &c));
     QN_NEW_ARRAY(ctx, model->arena, ops, QN_OP_COUNT);
     for (int op = 1; op < QN_OP_COUNT; op++)
-        if (counts[op]) {
-            ops[out->n_ops++] = (qn_count){.name = qn_op_row((qn_op)op)->name, .count = counts[op]};
-            out->nodes += counts[op];
+        if (c.ops[op]) {
+            ops[out->n_ops++] = (qn_count){.name = qn_op_row((qn_op)op)->name, .count = c.ops[op]};
+            out->nodes += c.ops[op];
         }
+    out->int8_products = c.int8_products;
     qsort(ops, (size_t)out->n_ops, sizeof *ops, by_name);
     out->ops = ops;
     return sum_storage(ctx, model, out);

@@ -57,6 +57,7 @@ typedef struct list {
 typedef const char *type_TEXT;
 typedef qn_dtype type_PRECISION;
 typedef const char *type_SCHEME;
+typedef const char *type_ACTIVATIONS;
 typedef int64_t type_COUNT;
 typedef list type_PATTERNS;
 typedef list type_RANGES;
@@ -281,6 +282,12 @@ static qn_status read_SCHEME(reader *r, const key_row *row, void *field) {
     return locate(r, qn_scheme_parse(r->ctx, scalar(r), &scheme));
 }
 
+static qn_status read_ACTIVATIONS(reader *r, const key_row *row, void *field) {
+    if (strcmp(scalar(r), "int8") != 0)
+        return wrong_kind(r, row->name, g_kinds[row->kind].takes);
+    return read_TEXT(r, row, field);
+}
+
 static qn_status read_COUNT(reader *r, const key_row *row, void *field) {
     double v = 0;
     QN_TRY(read_number(r, row, &v));
@@ -442,7 +449,7 @@ static qn_status load(qn_context *ctx, const char *path, qn_arena *arena, qn_rec
     made->arena = arena;
     made->recipe = (qn_recipe){
         .description = f->description,
-        .options = {.precision = f->precision, .weights = f->weights, .min_compress_elems = f->min_elements,
+        .options = {.precision = f->precision, .weights = f->weights, .activations = f->activations, .min_compress_elems = f->min_elements,
                     .keep_fp32 = f->keep_fp32.items, .n_keep_fp32 = f->keep_fp32.n, .licence = f->licence},
         .dims = f->dims.items, .n_dims = f->dims.n,
         .bounds = {f->min_cosine, f->min_sqnr, f->max_abs, f->max_rel}};

@@ -92,7 +92,8 @@ struct qn_node {
     int32_t cap_in;
     qn_attr *attrs;
     int32_t n_attrs;
-    qn_dtype compute;          /**< QN_NONE: as its inputs; QN_F32: inside in fp32 though stored narrower */
+    qn_dtype compute;          /**< QN_NONE: as its inputs; QN_F32: inside in fp32 though stored narrower;
+                                    QN_BF16 (MultiHeadAttention): see docs/ops.md */
     qn_graph *graph;
     qn_node *prev, *next;
     uint32_t id;

@@ -229,7 +229,7 @@ static qn_status read_node(reader *r, const Quern__Node *m, qn_graph *graph) {
     for (size_t i = 0; i < m->n_attributes; i++)
         QN_TRY(qn_node_set_attr(ctx, node, &attrs[i]));
     QN_TRY(copy_text(r, m->origin, true, &node->origin));
-    if (m->compute != QN_NONE && m->compute != QN_F32)
+    if (m->compute != QN_NONE && m->compute != QN_F32 && (m->compute != QN_BF16 || op != QN_OP_MultiHeadAttention))
         return qn_fail(ctx, QN_UNSUPPORTED, "%s computes in dtype %" PRIu32, who, m->compute);
     node->compute = (qn_dtype)m->compute;
     return QN_OK;

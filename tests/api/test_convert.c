@@ -94,7 +94,8 @@ static void expect_same_file(qn_context *ctx, const char *a, const char *b) {
 /* Whatever the threads and instruction sets. */
 QN_TEST(api_convert_same_bytes) {
     static const qn_convert_options options[] = {
-        {.precision = QN_F32}, {.precision = QN_F16}, {.precision = QN_BF16, .weights = "int8:per_tensor"}, {.no_passes = true}};
+        {.precision = QN_F32}, {.precision = QN_F16}, {.precision = QN_BF16, .weights = "int8:per_tensor"}, {.no_passes = true},
+        {.weights = "int8", .activations = "int8"}};
     static const char *const isa[] = {NULL, "scalar", "avx2"};
     char source[256], path[2][256];
     small_model_file("same.onnx", source);
@@ -191,6 +192,8 @@ QN_TEST(api_convert_refusals) {
         const char *message;
     } rows[] = {{{.precision = QN_I8}, QN_USAGE, "precision int8"},
                 {{.weights = "int9"}, QN_USAGE, "int9"},
+                {{.activations = "int8"}, QN_USAGE, "need weights int8"},
+                {{.weights = "int8", .activations = "int4"}, QN_USAGE, "activations 'int4'"},
                 {{.stop_after = "no_such_pass"}, QN_USAGE, "no_such_pass"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ASSERT_FAILS(c.ctx, rows[i].status, rows[i].message,

@@ -1,4 +1,4 @@
-/* Real models in four precisions against their goldens: what to convert, what to run, the bounds, and the table. */
+/* Real models in five precisions against their goldens: what to convert, what to run, the bounds, and the table. */
 #ifndef QN_TESTS_MODELS_MEASURE_H
 #define QN_TESTS_MODELS_MEASURE_H
 
@@ -8,12 +8,12 @@
 typedef struct measure_variant {
     const char *name;
     qn_dtype precision;
-    const char *weights;
+    const char *weights, *activations;
     double min_cosine;
     double max_rel;     /**< largest difference over the output's largest magnitude; 0: not judged */
 } measure_variant;
 
-enum { MEASURE_VARIANTS = 4, MEASURE_PORTS = 32 };
+enum { MEASURE_VARIANTS = 5, MEASURE_PORTS = 32 };
 extern const measure_variant measure_variants[MEASURE_VARIANTS];
 
 /** The worst over the outputs of all runs of one package. */

@@ -1,4 +1,4 @@
-/* Every model whose inputs are those of its goldens, in four precisions, every golden, every output. */
+/* Every model whose inputs are those of its goldens, in five precisions, every golden, every output. */
 #include <stdio.h>
 
 #include "tests/models/measure.h"
@@ -6,7 +6,7 @@
 
 enum { MAX_GOLDENS = 8 };
 
-/* The folder's goldens, read once for the four packages. */
+/* The folder's goldens, read once for the five packages. */
 typedef struct goldens {
     qn_arrays *set[MAX_GOLDENS];
     int n;

@@ -116,6 +116,7 @@ CHANGE(const_unused, static Quern__Constant c; static Quern__Constant *all[64]; 
        c.inline_ = (ProtobufCBinaryData){4, g_bytes};
        memcpy(all, m->constants, m->n_constants * sizeof *all); all[m->n_constants++] = &c; m->constants = all;)
 CHANGE(compute, node_of(m, "Linear")->compute = 7;)
+CHANGE(compute_bf16, node_of(m, "Linear")->compute = 16;)
 CHANGE(port_empty, m->graph->outputs[0]->value = 0;)
 CHANGE(input_port_empty, m->graph->inputs[0]->value = 0;)
 CHANGE(arity, node_of(m, "MatMul")->n_inputs = 1;)
@@ -193,6 +194,7 @@ static const struct {
     ROW(inline_large, QN_MALFORMED, "of 128 bytes has no entry"),
     ROW(const_unused, QN_MALFORMED, "is used nowhere"),
     ROW(compute, QN_UNSUPPORTED, "computes in dtype 7"),
+    ROW(compute_bf16, QN_UNSUPPORTED, "computes in dtype 16"),
     ROW(port_empty, QN_MALFORMED, "output 'result' has no value"),
     ROW(input_port_empty, QN_MALFORMED, "input 'x' has no value"),
     ROW(arity, QN_MALFORMED, "MatMul"),

@@ -67,6 +67,8 @@ static const char *differ_value(same *s, const qn_value *want, const qn_value *g
 static const char *differ_node(same *s, const qn_node *want, const qn_node *got) {
     if (want->op != got->op)
         return qn_arena_printf(s->arena, "%s stands where %s should", qn_node_label(got), qn_node_label(want));
+    if (want->compute != QN_NONE && want->compute != got->compute)
+        return qn_arena_printf(s->arena, "%s does not compute in %s", qn_node_label(got), qn_dtype_name(want->compute));
     if (inputs_given(want) != inputs_given(got))
         return qn_arena_printf(s->arena, "%s has %d inputs, should have %d", qn_node_label(got), inputs_given(got),
                                inputs_given(want));

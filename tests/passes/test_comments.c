@@ -24,6 +24,7 @@ typedef struct check {
     qn_pass_options options;
     const char *keep[MAX_KEEP];
     double bound;
+    const char *first;
 } check;
 
 #define FAIL(c, ...) fail_msg("passes/%s.c:%d: %s", (c)->pass, (c)->block->line, qn_arena_printf((c)->arena, __VA_ARGS__))
@@ -38,6 +39,7 @@ static void parse_options(check *c, const char *label) {
     char *text = qn_arena_strdup(c->arena, label), *save = NULL;
     c->options = (qn_pass_options){.precision = QN_F32, .keep_fp32 = c->keep};
     c->bound = g_bound;
+    c->first = NULL;
     for (char *item = strtok_r(text, ", ", &save); item; item = strtok_r(NULL, ", ", &save)) {
         char *value = strchr(item, '=');
         if (!value)
@@ -47,6 +49,10 @@ static void parse_options(check *c, const char *label) {
             c->options.precision = qn_dtype_from_name(value);
         else if (strcmp(item, "weights") == 0)
             c->options.weights = value;
+        else if (strcmp(item, "activations") == 0)
+            c->options.activations = value;
+        else if (strcmp(item, "first") == 0)
+            c->first = value;
         else if (strcmp(item, "fold_limit") == 0)
             c->options.fold_limit_bytes = strtoll(value, NULL, 10);
         else if (strcmp(item, "min_compress") == 0)
@@ -66,6 +72,8 @@ static qn_graph *parse(check *c, const qn_block *block) {
     OK(c, qn_graph_parse(c->ctx, block->text, &graph));
     if (graph->n_outputs == 0 || graph->n_outputs > MAX_PORTS || graph->n_inputs > MAX_PORTS)
         FAIL(c, "%d inputs and %d outputs", graph->n_inputs, graph->n_outputs);
+    if (c->first && block->kind != QN_BLOCK_AFTER)
+        OK(c, qn_pass_run_one(c->ctx, graph, c->first, &c->options, NULL));
     return graph;
 }
 

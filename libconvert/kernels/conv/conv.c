@@ -1,6 +1,7 @@
 #include "kernels/conv/conv.h"
 
 #include "base/context.h"
+#include "kernels/gemm/fake_quant.h"
 #include "kernels/gemm/gemm_isa.h"
 
 /* ---- geometry --------------------------------------------------------------------------------------- */
@@ -59,7 +60,8 @@ bool qn_conv_accepts_Conv(const qn_kernel_args *args) {
     qn_activation act;
     return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && !qn_encoded(args, 0) &&
            qn_addend_accepts(args, 2) && qn_addend_accepts(args, 3) && qn_is_real(args->out[0].dtype) &&
-           (args->in[0].rank == 3 || args->in[0].rank == 4) && qn_activation_of(args->node, &act);
+           (args->in[0].rank == 3 || args->in[0].rank == 4) && qn_activation_of(args->node, &act) &&
+           qn_fake_quant_accepts(args);
 }
 
 /* Product number image * groups + group. */
@@ -74,8 +76,11 @@ static void move(qn_gemm *one, int64_t batch, const void *arg) {
     one->c.residual.data = qn_elem(one->c.residual.data, one->c.residual.dtype, out);
 }
 
-qn_status qn_conv_Conv(const qn_kernel_args *args) {
+qn_status qn_conv_Conv(const qn_kernel_args *given) {
     qn_conv c;
+    qn_fake_quant view;
+    const qn_kernel_args *args = &view.args;
+    QN_TRY(qn_fake_quant_view(given, 1, &view));
     QN_TRY(qn_conv_read(args, false, &c));
     if (numel(&args->out[0]) == 0)
         return QN_OK;

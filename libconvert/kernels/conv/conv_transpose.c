@@ -9,6 +9,7 @@
 #include "base/half.h"
 #include "base/pool.h"
 #include "kernels/conv/conv.h"
+#include "kernels/gemm/fake_quant.h"
 
 #include <string.h>
 
@@ -17,7 +18,7 @@ enum { COLUMNS_BYTES = 16 << 20 };
 bool qn_conv_accepts_ConvTranspose(const qn_kernel_args *args) {
     return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && !qn_encoded(args, 0) &&
            qn_addend_accepts(args, 2) && qn_is_real(args->out[0].dtype) &&
-           (args->in[0].rank == 3 || args->in[0].rank == 4);
+           (args->in[0].rank == 3 || args->in[0].rank == 4) && qn_fake_quant_accepts(args);
 }
 
 typedef struct gather {
@@ -101,8 +102,11 @@ static qn_status channels(const qn_kernel_args *args, const qn_conv *c, const qn
     return QN_OK;
 }
 
-qn_status qn_conv_ConvTranspose(const qn_kernel_args *args) {
+qn_status qn_conv_ConvTranspose(const qn_kernel_args *given) {
     qn_conv c;
+    qn_fake_quant view;
+    const qn_kernel_args *args = &view.args;
+    QN_TRY(qn_fake_quant_view(given, 1, &view));
     QN_TRY(qn_conv_read(args, true, &c));
     if (c.images == 0 || c.m == 0 || c.out_plane == 0)
         return QN_OK;

@@ -1,5 +1,5 @@
 /* Gemm and Linear through the packed product; bias, activation and residual are its epilogue. */
-#include "kernels/gemm/gemm.h"
+#include "kernels/gemm/fake_quant.h"
 
 static int64_t numel(const qn_tensor *t) {
     int64_t n = 1;
@@ -48,10 +48,14 @@ bool qn_gemm_accepts_Linear(const qn_kernel_args *args) {
     qn_activation act;
     return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && !qn_encoded(args, 0) &&
            qn_addend_accepts(args, 2) && qn_addend_accepts(args, 3) && qn_is_real(args->out[0].dtype) &&
-           args->in[0].rank >= 1 && args->in[1].rank == 2 && qn_activation_of(args->node, &act);
+           args->in[0].rank >= 1 && args->in[1].rank == 2 && qn_activation_of(args->node, &act) &&
+           qn_fake_quant_accepts(args);
 }
 
-qn_status qn_gemm_Linear(const qn_kernel_args *args) {
+qn_status qn_gemm_Linear(const qn_kernel_args *given) {
+    qn_fake_quant view;
+    const qn_kernel_args *args = &view.args;
+    QN_TRY(qn_fake_quant_view(given, given->in[0].rank - 1, &view));
     const qn_tensor *x = &args->in[0], *w = &args->in[1], *y = &args->out[0];
     bool trans_w = qn_node_int(args->node, "trans_w", 0) != 0;
     int64_t K = w->dims[trans_w], N = w->dims[!trans_w], M = 1;

@@ -5,9 +5,12 @@
  *   s[i, j] = scale * sum over d of q[b, h, i, d] k[b, g, j, d] + mask[b, h, i, j]
  *             -infinity where causal and j > i + (Nk - Nq)
  *   y[b, i, h Dv + e] = sum over j of exp(s[i, j] - max_i) v[b, g, j, e] / sum over j of exp(s[i, j] - max_i)
+ * With a compute dtype of bfloat16, q, k and v are rounded to it before both products, and exp(s - max_i) for the product
+ * with v; its sum below is of the unrounded numbers.
  * A row in which every key is masked by -infinity is NaN, as it is where the operators are written out; with no key at
  * all it is 0.
  */
+#include "base/half.h"
 #include "kernels/ref/product.h"
 
 /* An operand: element (b, h, n, d) is at data[b batch + h head + n row + d]. */
@@ -16,6 +19,21 @@ typedef struct heads {
     int64_t B, H, N, D;
     int64_t batch, head, row;
 } heads;
+
+static double to_bf16(double x) { return (double)qn_bf16_to_f32(qn_f32_to_bf16((float)x)); }
+
+/* Input i of a node that computes in bfloat16, rounded to it. */
+static qn_status narrow(const qn_kernel_args *args, int32_t i, const double **x) {
+    const int64_t n = qn_ref_numel(&args->in[i]);
+    double *out;
+    if (args->node->compute != QN_BF16)
+        return QN_OK;
+    QN_TRY(qn_ref_scratch(args, n, &out));
+    for (int64_t k = 0; k < n; k++)
+        out[k] = to_bf16((*x)[k]);
+    *x = out;
+    return QN_OK;
+}
 
 static qn_status read_heads(const qn_kernel_args *args, int32_t i, int64_t H, int64_t D, const char *offset_name,
                             heads *out) {
@@ -43,6 +61,7 @@ static qn_status read_heads(const qn_kernel_args *args, int32_t i, int64_t H, in
         return qn_kernel_fail(args, QN_MALFORMED, "input %d has %d dimensions, not 3 or 4", i, t->rank);
     }
     QN_TRY(qn_ref_reals(args, i, &out->data));
+    QN_TRY(narrow(args, i, &out->data));
     out->data += t->rank == 3 ? offset : 0;
     return QN_OK;
 }
@@ -65,16 +84,17 @@ static qn_status read_operands(const qn_kernel_args *args, heads *q, heads *k, h
     return QN_OK;
 }
 
-/* s[0..n) to exp(s - max) / sum. */
-static void softmax(double *s, int64_t n) {
+/* s[0..n) to exp(s - max), rounded to bfloat16 when `narrowed`; the sum of the unrounded. */
+static double exponentials(double *s, int64_t n, bool narrowed) {
     double max = -INFINITY, sum = 0;
     for (int64_t j = 0; j < n; j++)
         if (s[j] > max)
             max = s[j];
-    for (int64_t j = 0; j < n; j++)
+    for (int64_t j = 0; j < n; j++) {
         sum += s[j] = exp(s[j] - max);
-    for (int64_t j = 0; j < n; j++)
-        s[j] /= sum;
+        s[j] = narrowed ? to_bf16(s[j]) : s[j];
+    }
+    return sum;
 }
 
 qn_status qn_ref_MultiHeadAttention(const qn_kernel_args *args) {
@@ -113,8 +133,10 @@ qn_status qn_ref_MultiHeadAttention(const qn_kernel_args *args) {
                     if (causal && j > i + k.N - q.N)
                         s[j] = -INFINITY;
                 }
-                softmax(s, k.N);
+                double sum = exponentials(s, k.N, args->node->compute == QN_BF16);
                 qn_ref_product_row(s, 1, v.data + b * v.batch + g * v.head, (qn_ref_steps){v.row, 1}, k.N, v.D, row);
+                for (int64_t e = 0; e < v.D && k.N > 0; e++)
+                    row[e] /= sum;
                 qn_ref_put_n(y, ((b * q.N + i) * q.H + h) * v.D, row, v.D);
             }
     return QN_OK;

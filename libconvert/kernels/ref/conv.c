@@ -4,9 +4,11 @@
  * group g = m / (M/group):
  *   Y[n, m, o] = activation(B[m] + sum over c, k of W[m, c, k] X[n, g C/group + c, o stride - pad + k dilation])
  *                + residual[n, m, o]
+ * x_quant: each image of X is quantised first (kernels/ref/x_quant.h).
  */
 #include "kernels/activation.h"
 #include "kernels/ref/real.h"
+#include "kernels/ref/x_quant.h"
 #include "kernels/spatial.h"
 
 qn_status qn_ref_Conv(const qn_kernel_args *args) {
@@ -40,6 +42,7 @@ qn_status qn_ref_Conv(const qn_kernel_args *args) {
     int64_t in_size = qn_spatial_in_numel(&window), out_size = qn_spatial_out_numel(&window), kernel_size;
     if (!qn_spatial_kernel_numel(&window, &kernel_size))
         return qn_kernel_fail(args, QN_UNSUPPORTED, "a window of too many taps");
+    QN_TRY(qn_ref_x_quant(args, C * in_size, &X));
     int64_t out_dims[QN_MAX_SPATIAL], pos[QN_MAX_SPATIAL] = {0};
     for (int32_t i = 0; i < window.n; i++)
         out_dims[i] = window.axis[i].out;

@@ -4,8 +4,10 @@
  * output. Gathered by output position, with group g = m / (M/group):
  *   Y[n, m, o] = B[m] + sum over c in g, and over i, k with i stride - pad + k dilation = o,
  *                of X[n, c, i] W[c, m in g, k]
+ * x_quant: each image of X is quantised first (kernels/ref/x_quant.h).
  */
 #include "kernels/ref/real.h"
+#include "kernels/ref/x_quant.h"
 #include "kernels/spatial.h"
 
 qn_status qn_ref_ConvTranspose(const qn_kernel_args *args) {
@@ -34,6 +36,7 @@ qn_status qn_ref_ConvTranspose(const qn_kernel_args *args) {
     int64_t in_size = qn_spatial_in_numel(&window), out_size = qn_spatial_out_numel(&window);
     if (!qn_spatial_kernel_numel(&window, &kernel_size))
         return qn_kernel_fail(args, QN_UNSUPPORTED, "a window of too many taps");
+    QN_TRY(qn_ref_x_quant(args, C * in_size, &X));
     int64_t out_dims[QN_MAX_SPATIAL], pos[QN_MAX_SPATIAL] = {0};
     for (int32_t i = 0; i < window.n; i++)
         out_dims[i] = window.axis[i].out;

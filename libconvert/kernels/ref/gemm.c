@@ -5,9 +5,11 @@
  *   Integers wrap while alpha and beta are 1; with other factors the sum is taken in double and cut towards zero.
  * Linear: x [..., K], w [K, N] (trans_w: stored [N, K]), bias [N], residual [..., N]:
  *   y = activation(x w + bias) + residual
+ *   x_quant: each row of x is quantised first (kernels/ref/x_quant.h).
  */
 #include "kernels/activation.h"
 #include "kernels/ref/product.h"
+#include "kernels/ref/x_quant.h"
 
 static qn_status gemm_real(const qn_kernel_args *args, qn_ref_steps a, qn_ref_steps b, int64_t K, const int64_t *c,
                            double alpha, double beta) {
@@ -91,6 +93,7 @@ qn_status qn_ref_Linear(const qn_kernel_args *args) {
     double *row;
     QN_TRY(qn_activation_read(args, &act));
     QN_TRY(qn_ref_reals(args, 0, &X));
+    QN_TRY(qn_ref_x_quant(args, K, &X));
     QN_TRY(qn_ref_reals(args, 1, &W));
     QN_TRY(qn_ref_reals(args, 2, &bias));
     QN_TRY(qn_ref_reals(args, 3, &residual));

@@ -66,3 +66,18 @@ QN_TEST(kernels_ref_attention_refuses) {
         try_node(&t, true, "MultiHeadAttention {num_heads=4, head_dim=2, v_offset=2}", &y, 1, IN(q, q, q)), QN_OK);
     node_end(&t);
 }
+
+/* One key head of one element; q = 1 + 2^-9 rounds to 1 and k = 1 + 2^-7 is a bfloat16. Scores 2 k: 2.015625 and 0, so
+ * the second has exp(-2.015625) = 0.1332371, near the bfloat16 0.1328125; v = 257 rounds to 256. */
+QN_TEST(kernels_ref_attention_bfloat16_products) {
+    node_test t = node_begin();
+    qn_tensor q = tensor(F32(1.001953125f), DIMS(1, 1, 1)), k = tensor(F32(1.0078125f, 0), DIMS(1, 2, 1));
+    qn_tensor v = tensor(F32(257, 1), DIMS(1, 2, 1));
+    const qn_tensor *y = run_ref(&t, "MultiHeadAttention@bfloat16 {num_heads=1, head_dim=1, scale=2.0}", 1, IN(q, k, v));
+    const double e = 0.13323710415, rounded = 0.1328125;
+    expect(&y[0], 1e-6, F32((float)((256 + rounded) / (1 + e))), DIMS(1, 1, 1));
+    y = run_ref(&t, "MultiHeadAttention {num_heads=1, head_dim=1, scale=2.0}", 1, IN(q, k, v));
+    const double f = 0.13271361175;
+    expect(&y[0], 1e-6, F32((float)((257 + f) / (1 + f))), DIMS(1, 1, 1));
+    node_end(&t);
+}

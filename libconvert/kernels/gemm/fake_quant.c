@@ -1,0 +1,114 @@
+/* A group is cut into pieces of a fixed length, so that a few large images and many short rows are shared alike: each
+ * piece finds its range, then each is quantised by the range of its group. */
+#include "kernels/gemm/fake_quant.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/pool.h"
+
+enum { PIECE = 1 << 14, GRAIN = 1 << 14 }; /* elements of a piece; of an item of work */
+
+bool qn_fake_quant_accepts(const qn_kernel_args *args) {
+    bool dynamic;
+    return qn_x_quant_of(args->node, &dynamic) && args->n_in <= QN_FAKE_QUANT_IN;
+}
+
+typedef struct piece {
+    float least, largest;
+    bool finite;
+} piece;
+
+typedef struct job {
+    qn_quant_range_fn range;
+    qn_quant_values_fn values;
+    qn_dtype dtype;
+    const void *x;
+    float *out;
+    int64_t n_group, per_group; /* elements and pieces of a group */
+    piece *pieces;              /* [groups][per_group] */
+} job;
+
+static job kernels_of(const qn_context *ctx) {
+#if defined(__x86_64__)
+    unsigned isa = qn_context_isa(ctx);
+    if (isa & QN_ISA_AVX512)
+        return (job){.range = qn_quant_range_avx512, .values = qn_quant_values_avx512};
+    if (isa & QN_ISA_AVX2)
+        return (job){.range = qn_quant_range_avx2, .values = qn_quant_values_avx2};
+#else
+    (void)ctx;
+#endif
+    return (job){.range = qn_quant_range_scalar, .values = qn_quant_values_scalar};
+}
+
+/* Elements [*begin, *end) of piece i. */
+static void bounds(const job *j, int64_t i, int64_t *begin, int64_t *end) {
+    const int64_t group = i / j->per_group, at = i % j->per_group * PIECE;
+    *begin = group * j->n_group + at;
+    *end = *begin + (j->n_group - at < PIECE ? j->n_group - at : PIECE);
+}
+
+static void find_ranges(void *arg, int64_t first, int64_t last, int worker) {
+    (void)worker;
+    const job *j = arg;
+    for (int64_t i = first; i < last; i++) {
+        int64_t begin, end;
+        bounds(j, i, &begin, &end);
+        j->pieces[i].finite = j->range(j->dtype, j->x, begin, end, &j->pieces[i].least, &j->pieces[i].largest);
+    }
+}
+
+static qn_x_quant group_quant(const piece *p, int64_t n) {
+    piece all = {0, 0, true};
+    for (int64_t i = 0; i < n; i++) {
+        all.least = p[i].least < all.least ? p[i].least : all.least;
+        all.largest = p[i].largest > all.largest ? p[i].largest : all.largest;
+        all.finite = all.finite && p[i].finite;
+    }
+    return qn_x_quant_make(all.least, all.largest, all.finite);
+}
+
+static void quantise(void *arg, int64_t first, int64_t last, int worker) {
+    (void)worker;
+    const job *j = arg;
+    for (int64_t i = first; i < last; i++) {
+        const qn_x_quant q = group_quant(j->pieces + i / j->per_group * j->per_group, j->per_group);
+        int64_t begin, end;
+        bounds(j, i, &begin, &end);
+        if (q.finite) {
+            j->values(j->dtype, j->x, begin, end, &q, j->out);
+            continue;
+        }
+        for (int64_t k = begin; k < end; k++)
+            j->out[k] = NAN;
+    }
+}
+
+qn_status qn_fake_quant_view(const qn_kernel_args *given, int32_t axis, qn_fake_quant *out) {
+    const qn_tensor *x = &given->in[0];
+    bool dynamic;
+    int64_t n_groups = 1, n_group = 1;
+    out->args = *given;
+    QN_TRY(qn_x_quant_read(given, &dynamic));
+    for (int32_t i = 0; i < x->rank; i++)
+        *(i < axis ? &n_groups : &n_group) *= x->dims[i];
+    if (!dynamic || n_groups == 0 || n_group == 0)
+        return QN_OK;
+    job j = kernels_of(given->ctx);
+    j.dtype = x->dtype;
+    j.x = x->data;
+    j.n_group = n_group;
+    j.per_group = n_group / PIECE + (n_group % PIECE != 0);
+    QN_NEW_ARRAY(given->ctx, given->scratch, j.out, n_groups * n_group);
+    QN_NEW_ARRAY(given->ctx, given->scratch, j.pieces, n_groups * j.per_group);
+    const int64_t grain = 1 + GRAIN / (n_group < PIECE ? n_group : PIECE);
+    qn_parallel_for(given->ctx, n_groups * j.per_group, grain, find_ranges, &j);
+    qn_parallel_for(given->ctx, n_groups * j.per_group, grain, quantise, &j);
+    memcpy(out->in, given->in, (size_t)given->n_in * sizeof *out->in);
+    out->in[0].data = j.out;
+    out->in[0].dtype = QN_F32;
+    out->args.in = out->in;
+    return QN_OK;
+}
