@@ -206,7 +206,7 @@ QN_API QN_MUST_USE qn_status qn_model_dot(qn_context *ctx, const qn_model *model
 
 typedef struct qn_convert_options {
     qn_dtype precision;            /**< QN_F32 (or QN_NONE), QN_F16, QN_BF16 */
-    const char *weights;           /**< weight scheme, e.g. "int8", "int8:per_channel"; NULL: as the precision says */
+    const char *weights;           /**< weight scheme, e.g. "int8", "int4:block=32"; NULL: as the precision says */
     const char *activations;       /**< "int8": products with int8 weights take their input as 8 bit codes made while
                                         the model runs (needs weights "int8"); NULL: inputs as the precision says */
     int64_t min_compress_elems;    /**< smaller weights are left alone; 0: 1024 */

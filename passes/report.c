@@ -12,6 +12,7 @@ typedef struct reporter {
     qn_context *ctx;
     qn_arena *arena;
     const qn_pass_options *options;
+    qn_scheme scheme;        /* of the options, when they ask for one */
     qn_table *seen;          /* constants and source tensors met, by address */
     qn_convert_row *rows;
     int32_t n_rows, cap_rows;
@@ -104,7 +105,7 @@ static qn_status report_value(reporter *r, const qn_value *v) {
     const char *treatment = qn_dtype_name(c->dtype), *reason = "";
     bool narrowing = r->options->precision == QN_F16 || r->options->precision == QN_BF16;
     if (c->encoding == QN_ENC_AFFINE) {
-        treatment = qn_arena_printf(r->arena, "%s:%s", qn_dtype_name(c->code_dtype),
+        treatment = qn_arena_printf(r->arena, "%s:%s", qn_code_type_of(c->code_dtype)->name,
                                     c->block > 0 ? "block" : c->axis >= 0 ? "per_channel" : "per_tensor");
     } else if (c->encoding == QN_ENC_PALETTE) {
         treatment = "palette";
@@ -116,8 +117,7 @@ static qn_status report_value(reporter *r, const qn_value *v) {
     }
     if (r->options->weights && !reason[0] && reason) {
         qn_weight weight;
-        bool per_channel = strstr(r->options->weights, "per_tensor") == NULL;
-        QN_TRY(qn_weight_look(r->ctx, r->arena, r->options, v, per_channel, &weight));
+        QN_TRY(qn_weight_look(r->ctx, r->arena, r->options, v, &r->scheme, &weight));
         reason = weight.reason;
     }
     if (!treatment || !reason)
@@ -155,6 +155,8 @@ qn_status qn_report_constants(qn_context *ctx, qn_arena *arena, const qn_graph *
     reporter r = {.ctx = ctx, .arena = arena, .options = options, .seen = qn_table_create(arena)};
     if (!r.seen)
         return qn_fail_memory(ctx, 0, "the report");
+    if (options->weights)
+        QN_TRY(qn_scheme_parse(ctx, options->weights, &r.scheme));
     QN_TRY(qn_graph_each(ctx, (qn_graph *)(uintptr_t)graph, report_graph, &r));
     for (int32_t i = 1; i < r.n_rows; i++)
         for (int32_t k = i; k > 0 && before(&r.rows[k], &r.rows[k - 1]); k--) {

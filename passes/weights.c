@@ -7,6 +7,8 @@
 
 /** Fewest elements of a weight that is compressed when the options do not say. */
 enum { DEFAULT_MIN_ELEMS = 1024 };
+/** Shorter sums have one scale for the channel: a block of them would cost more than it helps. */
+enum { MIN_SUM = 16 };
 
 typedef int32_t (*axis_fn)(const qn_node *node, int32_t rank, const qn_const *c);
 
@@ -60,38 +62,62 @@ static int32_t gather_axis(const qn_node *node, int32_t rank, const qn_const *c)
     return axis >= 0 && axis < rank ? (int32_t)axis : -1;
 }
 
+/* The other of two axes. */
+static int32_t linear_sum(const qn_node *node, int32_t rank, const qn_const *c) {
+    return 1 - linear_axis(node, rank, c);
+}
+static int32_t gemm_a_sum(const qn_node *node, int32_t rank, const qn_const *c) {
+    return 1 - gemm_a_axis(node, rank, c);
+}
+static int32_t gemm_b_sum(const qn_node *node, int32_t rank, const qn_const *c) {
+    return 1 - gemm_b_axis(node, rank, c);
+}
+static int32_t batch_a_sum(const qn_node *node, int32_t rank, const qn_const *c) {
+    return 2 * rank - 3 - batch_a_axis(node, rank, c);
+}
+static int32_t batch_b_sum(const qn_node *node, int32_t rank, const qn_const *c) {
+    return 2 * rank - 3 - batch_b_axis(node, rank, c);
+}
+/** Blocks of a table lie in its rows. */
+static int32_t gather_row(const qn_node *node, int32_t rank, const qn_const *c) {
+    return gather_axis(node, rank, c) == rank - 1 ? rank - 2 : rank - 1;
+}
+
+/** `sum`: the axis along which blocks lie, the one that is summed. */
 static const struct {
     qn_op op;
     int32_t input;
-    axis_fn axis;
+    axis_fn axis, sum;
 } g_weights[] = {
-    {QN_OP_Linear, 1, linear_axis},
-    {QN_OP_MatMul, 1, last_axis},
-    {QN_OP_MatMul, 0, row_axis},
-    {QN_OP_Gemm, 0, gemm_a_axis},
-    {QN_OP_Gemm, 1, gemm_b_axis},
-    {QN_OP_BatchMatMul, 0, batch_a_axis},
-    {QN_OP_BatchMatMul, 1, batch_b_axis},
-    {QN_OP_Conv, 1, first_axis},
-    {QN_OP_ConvTranspose, 1, conv_transpose_axis},
-    {QN_OP_Gather, 0, gather_axis},
-    {QN_OP_LSTM, 1, second_axis}, /* W [directions, gates * hidden, input] */
-    {QN_OP_LSTM, 2, second_axis}, /* R [directions, gates * hidden, hidden] */
-    {QN_OP_GRU, 1, second_axis},
-    {QN_OP_GRU, 2, second_axis},
+    {QN_OP_Linear, 1, linear_axis, linear_sum},
+    {QN_OP_MatMul, 1, last_axis, row_axis},
+    {QN_OP_MatMul, 0, row_axis, last_axis},
+    {QN_OP_Gemm, 0, gemm_a_axis, gemm_a_sum},
+    {QN_OP_Gemm, 1, gemm_b_axis, gemm_b_sum},
+    {QN_OP_BatchMatMul, 0, batch_a_axis, batch_a_sum},
+    {QN_OP_BatchMatMul, 1, batch_b_axis, batch_b_sum},
+    {QN_OP_Conv, 1, first_axis, second_axis},
+    {QN_OP_ConvTranspose, 1, conv_transpose_axis, first_axis},
+    {QN_OP_Gather, 0, gather_axis, gather_row},
+    {QN_OP_LSTM, 1, second_axis, last_axis}, /* W [directions, gates * hidden, input] */
+    {QN_OP_LSTM, 2, second_axis, last_axis}, /* R [directions, gates * hidden, hidden] */
+    {QN_OP_GRU, 1, second_axis, last_axis},
+    {QN_OP_GRU, 2, second_axis, last_axis},
 };
 
-bool qn_weight_axis(const qn_node *node, int32_t i, int32_t *axis) {
+static bool weight_axis(const qn_node *node, int32_t i, bool sum, int32_t *axis) {
     const qn_const *c = node->in[i] ? node->in[i]->constant : NULL;
     if (!c || c->rank < 2)
         return false;
     for (size_t k = 0; k < sizeof g_weights / sizeof g_weights[0]; k++)
         if (g_weights[k].op == node->op && g_weights[k].input == i) {
-            *axis = g_weights[k].axis(node, c->rank, c);
+            *axis = (sum ? g_weights[k].sum : g_weights[k].axis)(node, c->rank, c);
             return *axis >= 0;
         }
     return false;
 }
+
+bool qn_weight_axis(const qn_node *node, int32_t i, int32_t *axis) { return weight_axis(node, i, false, axis); }
 
 /** "read by Add", and what part it plays there when that has a name. */
 static const char *user_reason(qn_arena *arena, const qn_use *use) {
@@ -115,7 +141,7 @@ static const char *user_reason(qn_arena *arena, const qn_use *use) {
 }
 
 qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options *options, const qn_value *v,
-                         bool per_channel, qn_weight *out) {
+                         const qn_scheme *scheme, qn_weight *out) {
     const qn_const *c = v->constant;
     int64_t least = options->min_compress_elems > 0 ? options->min_compress_elems : DEFAULT_MIN_ELEMS;
     *out = (qn_weight){.axis = -1, .reason = ""};
@@ -127,6 +153,7 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
         out->reason = "an output of the model";
         return QN_OK;
     }
+    int32_t sum = -1;
     bool first = true, clash = false;
     for (int32_t i = 0; i < v->n_uses; i++) {
         const qn_node *node = v->uses[i].node;
@@ -141,6 +168,8 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
         }
         clash = clash || (!first && axis != out->axis);
         out->axis = axis;
+        if (first)
+            (void)weight_axis(node, v->uses[i].index, true, &sum);
         first = false;
     }
     if (qn_const_numel(c) < least) {
@@ -152,8 +181,16 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
         return QN_OK;
     }
     out->compress = !first;
-    out->reason = first ? "read by nothing" : clash && per_channel ? "by tensor: its readers have different channel axes" : "";
-    if (clash || !per_channel)
+    if (first) {
+        out->reason = "read by nothing";
+    } else if (scheme->block > 0 && c->dims[sum] >= MIN_SUM) {
+        out->axis = sum;
+        out->block = scheme->block;
+    } else if (clash || (!scheme->per_channel && scheme->block == 0)) {
         out->axis = -1;
+        out->reason = scheme->block > 0 || scheme->per_channel ? "by tensor: its readers have different channel axes" : "";
+    } else if (scheme->block > 0) {
+        out->reason = "by channel: under 16 elements along the axis that is summed";
+    }
     return QN_OK;
 }

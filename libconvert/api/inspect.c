@@ -53,9 +53,9 @@ const char *qn_const_storage(qn_arena *arena, const qn_const *c) {
         return qn_dtype_name(c->dtype);
     case QN_ENC_AFFINE:
         if (c->block)
-            text = qn_arena_printf(arena, "%s block %lld", qn_dtype_name(c->code_dtype), (long long)c->block);
+            text = qn_arena_printf(arena, "%s block %lld", qn_code_type_of(c->code_dtype)->name, (long long)c->block);
         else
-            text = qn_arena_printf(arena, "%s per %s", qn_dtype_name(c->code_dtype), c->axis < 0 ? "tensor" : "channel");
+            text = qn_arena_printf(arena, "%s per %s", qn_code_type_of(c->code_dtype)->name, c->axis < 0 ? "tensor" : "channel");
         break;
     case QN_ENC_PALETTE:
         text = qn_arena_printf(arena, "palette %d bits", c->bits);

@@ -5,6 +5,29 @@
 
 #include <string.h>
 
+static const qn_code_type g_code_types[] = {
+    {QN_I8, "int8", 8, true, INT8_MIN, INT8_MAX},
+    {QN_U8, "uint8", 8, false, 0, UINT8_MAX},
+    {QN_I4, "int4", 4, true, -8, 7},
+    {QN_U4, "uint4", 4, false, 0, 15},
+};
+
+const qn_code_type *qn_code_type_of(qn_dtype dtype) {
+    for (size_t i = 0; i < sizeof g_code_types / sizeof g_code_types[0]; i++)
+        if (g_code_types[i].dtype == dtype)
+            return &g_code_types[i];
+    return NULL;
+}
+
+int32_t qn_code_at(const qn_code_type *type, const uint8_t *codes, int64_t i) {
+    const size_t bit = (size_t)i * (size_t)type->bits;
+    unsigned word = codes[bit / 8];
+    if (bit % 8 + (size_t)type->bits > 8)
+        word |= (unsigned)codes[bit / 8 + 1] << 8;
+    const int32_t code = (int32_t)(word >> bit % 8 & ((1u << type->bits) - 1));
+    return code > type->max ? code - (1 << type->bits) : code;
+}
+
 int64_t qn_const_numel(const qn_const *c) {
     int64_t n;
     return qn_count_elems(c->dims, c->rank, &n) ? n : 0;
@@ -44,14 +67,19 @@ static bool dense_bytes(const qn_const *c, int part, size_t *out) {
 }
 
 static bool affine_bytes(const qn_const *c, int part, size_t *out) {
+    const qn_code_type *type = qn_code_type_of(c->code_dtype);
     int64_t n;
     *out = 0;
+    if (!type)
+        return false;
     if (part == QN_PART_CODES)
-        return qn_count_elems(c->dims, c->rank, &n) && qn_mul_size((size_t)n, qn_dtype_bytes(c->code_dtype), out);
+        return qn_count_elems(c->dims, c->rank, &n) && packed_bytes(n, (size_t)type->bits, out);
     if (part == QN_PART_ZERO_POINTS && c->symmetric)
         return true;
-    qn_dtype dtype = part == QN_PART_SCALES ? c->scale_dtype : c->code_dtype;
-    return affine_groups(c, &n) && qn_mul_size((size_t)n, qn_dtype_bytes(dtype), out);
+    if (!affine_groups(c, &n))
+        return false;
+    return part == QN_PART_SCALES ? qn_mul_size((size_t)n, qn_dtype_bytes(c->scale_dtype), out)
+                                  : packed_bytes(n, (size_t)type->bits, out);
 }
 
 static bool palette_bytes(const qn_const *c, int part, size_t *out) {

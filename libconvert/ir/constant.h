@@ -4,8 +4,10 @@
  *
  *   DENSE    part[VALUES]: the elements in C order, usually borrowed from the mapped source file
  *   AFFINE   value = (code - zero_point) * scale
- *            part[CODES]: int8 or uint8, one an element, C order;  part[SCALES]: scale_dtype, one a group;
- *            part[ZERO_POINTS]: dtype of the codes, one a group, absent when symmetric.
+ *            part[CODES]: code_dtype, one an element, C order;  part[SCALES]: scale_dtype, one a group;
+ *            part[ZERO_POINTS]: code_dtype, one a group, absent when symmetric.
+ *            Codes narrower than a byte are packed from the low bit up, element after element, rows too: of int4 and
+ *            uint4, element i is the low half of byte i / 2 when i is even, the high half when it is odd.
  *            Groups: axis < 0: one for the tensor; block == 0: one for each index of `axis`;
  *            block > 0: along `axis`, ceil(dims[axis]/block) groups for each index of the other axes.
  *   PALETTE  value = lut[index]: part[LUT], 2^bits elements of the constant's dtype for the tensor (axis < 0) or for
@@ -24,6 +26,23 @@
 #include "ir/type.h"
 
 struct qn_node;
+
+/* Types of codes that no tensor has: numbers of ONNX's TensorProto.DataType. */
+#define QN_U4 ((qn_dtype)21)
+#define QN_I4 ((qn_dtype)22)
+
+/** What the codes of an AFFINE constant may be. */
+typedef struct qn_code_type {
+    qn_dtype dtype;
+    const char *name;
+    int bits;       /**< 1..8 */
+    bool is_signed;
+    int32_t min, max;
+} qn_code_type;
+/** The row of a type of codes, or NULL. */
+const qn_code_type *qn_code_type_of(qn_dtype dtype);
+/** Code i of `codes`, packed as that type is. */
+int32_t qn_code_at(const qn_code_type *type, const uint8_t *codes, int64_t i);
 
 typedef enum qn_encoding { QN_ENC_DENSE = 0, QN_ENC_AFFINE = 1, QN_ENC_PALETTE = 2 } qn_encoding;
 
@@ -47,7 +66,7 @@ typedef struct qn_const {
     int32_t rank;
     int64_t dims[QN_MAX_RANK];
     qn_encoding encoding;
-    qn_dtype code_dtype;   /**< AFFINE: QN_I8 or QN_U8 */
+    qn_dtype code_dtype;   /**< AFFINE: QN_I8, QN_U8, QN_I4 or QN_U4 */
     qn_dtype scale_dtype;  /**< AFFINE: QN_F32 or QN_F16 */
     bool symmetric;        /**< AFFINE: no zero points */
     int32_t axis;          /**< AFFINE, PALETTE: see above; -1 by tensor */

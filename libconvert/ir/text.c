@@ -139,7 +139,7 @@ static void print_encoding(printer *p, const qn_const *c) {
     if (c->encoding == QN_ENC_DENSE)
         qn_buf_puts(p->out, "dense");
     if (c->encoding == QN_ENC_AFFINE)
-        qn_buf_printf(p->out, "affine %s %s%s", qn_dtype_name(c->code_dtype), qn_dtype_name(c->scale_dtype),
+        qn_buf_printf(p->out, "affine %s %s%s", qn_code_type_of(c->code_dtype)->name, qn_dtype_name(c->scale_dtype),
                       c->symmetric ? " symmetric" : "");
     if (c->encoding == QN_ENC_PALETTE)
         qn_buf_printf(p->out, "palette %d", c->bits);

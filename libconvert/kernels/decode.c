@@ -28,7 +28,8 @@ static void decode_dense(const qn_const *c, int64_t first, int64_t n, float *out
 /* ---- affine ------------------------------------------------------------------------------------------- */
 
 typedef struct affine {
-    bool is_signed, half_scales;
+    const qn_code_type *type;
+    bool half_scales;
     const uint8_t *codes, *zero_points;
     const char *scales;
 } affine;
@@ -44,25 +45,16 @@ static float scale_at(const affine *a, int64_t group) {
     return f;
 }
 
-static int code_at(const affine *a, const uint8_t *codes, int64_t i) {
-    return a->is_signed ? (int8_t)codes[i] : codes[i];
-}
-
 /* n elements from `first` that share a group: (code - zero_point) * scale */
 static void decode_run(const affine *a, int64_t first, int64_t n, int64_t group, float *out) {
     const float scale = scale_at(a, group);
-    const int zero = a->zero_points ? code_at(a, a->zero_points, group) : 0;
-    const uint8_t *codes = a->codes + first;
-    if (a->is_signed)
-        for (int64_t i = 0; i < n; i++)
-            out[i] = (float)((int8_t)codes[i] - zero) * scale;
-    else
-        for (int64_t i = 0; i < n; i++)
-            out[i] = (float)(codes[i] - zero) * scale;
+    const int32_t zero = a->zero_points ? qn_code_at(a->type, a->zero_points, group) : 0;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (float)(qn_code_at(a->type, a->codes, first + i) - zero) * scale;
 }
 
 static void decode_affine(const qn_const *c, int64_t first, int64_t n, float *out) {
-    const affine a = {.is_signed = c->code_dtype == QN_I8, .half_scales = c->scale_dtype == QN_F16,
+    const affine a = {.type = qn_code_type_of(c->code_dtype), .half_scales = c->scale_dtype == QN_F16,
                       .codes = c->part[QN_PART_CODES].data,
                       .zero_points = c->symmetric ? NULL : c->part[QN_PART_ZERO_POINTS].data,
                       .scales = c->part[QN_PART_SCALES].data};

@@ -30,10 +30,10 @@ static qn_status read_dtype(qn_context *ctx, const Quern__Constant *m, uint32_t 
 }
 
 static qn_status read_affine(qn_context *ctx, const Quern__Constant *m, qn_const *c) {
-    QN_TRY(read_dtype(ctx, m, m->code_dtype, "code dtype", &c->code_dtype));
     QN_TRY(read_dtype(ctx, m, m->scale_dtype, "scale dtype", &c->scale_dtype));
-    if (c->code_dtype != QN_I8 && c->code_dtype != QN_U8)
-        return qn_fail(ctx, QN_UNSUPPORTED, "constant '%s': codes of %s", m->name, qn_dtype_name(c->code_dtype));
+    if (m->code_dtype > 0xff || !qn_code_type_of((qn_dtype)m->code_dtype))
+        return qn_fail(ctx, QN_UNSUPPORTED, "constant '%s': codes of dtype %" PRIu32, m->name, m->code_dtype);
+    c->code_dtype = (qn_dtype)m->code_dtype;
     if (c->scale_dtype != QN_F32 && c->scale_dtype != QN_F16)
         return qn_fail(ctx, QN_UNSUPPORTED, "constant '%s': scales of %s", m->name, qn_dtype_name(c->scale_dtype));
     if (!qn_dtype_is_float(c->dtype))

@@ -26,7 +26,11 @@ typedef struct filler {
     float *wide;               /* [piece] */
     int8_t *codes;             /* [piece] */
     qn_groups groups;
-    float *scales;             /* absmax, then scales */
+    float *scales;             /* absmax, then scales; or scales */
+    const qn_code_type *type;  /* of codes that are not symmetric int8 */
+    float *least, *largest;    /* of each group, for them */
+    int8_t *zero_points;       /* one a byte */
+    uint8_t *packed;           /* [piece]: codes of a piece; the first byte may begin with codes before it */
     bool counts;               /* this walk counts what is clamped */
     int64_t n_clamped;
 } filler;
@@ -131,7 +135,7 @@ static qn_status widen(filler *f, const void *data, int64_t n, const float **out
         }
         return QN_OK;
     default:
-        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': int8 codes for %s", f->c->name, qn_dtype_name(f->c->dtype));
+        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': codes for %s", f->c->name, qn_dtype_name(f->c->dtype));
     }
 }
 
@@ -166,19 +170,86 @@ static qn_status each(filler *f, qn_status (*fn)(filler *, int64_t first, int64_
     return QN_OK;
 }
 
+/** The scales as they are stored. */
+static qn_status write_scales(filler *f) {
+    const int64_t n = f->groups.n_groups;
+    if (f->c->scale_dtype == QN_F32)
+        return f->write(f->sink, QN_PART_SCALES, f->scales, (size_t)n * sizeof *f->scales);
+    uint16_t *half;
+    QN_NEW_ARRAY(f->ctx, f->arena, half, n);
+    qn_f32_to_f16_n(f->scales, half, (size_t)n);
+    return f->write(f->sink, QN_PART_SCALES, half, (size_t)n * sizeof *half);
+}
+
+static qn_status too_large(const filler *f) {
+    return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s' has numbers too large for scales of %s", f->c->name,
+                   qn_dtype_name(f->c->scale_dtype));
+}
+
 static qn_status fill_int8(filler *f) {
-    const qn_const *c = f->c;
-    if (c->code_dtype != QN_I8 || !c->symmetric || c->block != 0)
-        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': an affine encoding that this version only reads", c->name);
-    if (c->scale_dtype != QN_F32)
-        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': scales of %s", c->name, qn_dtype_name(c->scale_dtype));
-    f->groups = qn_const_groups(c);
-    QN_NEW_ARRAY(f->ctx, f->arena, f->scales, f->groups.n_groups);
     QN_TRY(each(f, see_range));
     qn_int8_scales(f->scales, f->groups.n_groups, f->scales);
+    for (int64_t g = 0; f->c->scale_dtype == QN_F16 && g < f->groups.n_groups; g++) {
+        f->scales[g] = qn_f16_to_f32(qn_f32_to_f16(f->scales[g]));
+        if (isinf(f->scales[g]))
+            return too_large(f);
+    }
     f->counts = false;
     QN_TRY(each(f, write_codes));
-    return f->write(f->sink, QN_PART_SCALES, f->scales, (size_t)f->groups.n_groups * sizeof *f->scales);
+    return write_scales(f);
+}
+
+/* ---- other affine codes -------------------------------------------------------------------------------- */
+
+static qn_status see_ends(filler *f, int64_t first, int64_t n, const void *data) {
+    const float *x;
+    int64_t bad;
+    QN_TRY(widen(f, as_elements(f, n, data), n, &x));
+    if (!qn_affine_range(&f->groups, first, x, n, f->least, f->largest, &bad))
+        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': element %" PRId64 " is not finite: it cannot be quantised",
+                       f->c->name, bad);
+    return QN_OK;
+}
+
+/** A byte that the piece leaves unfinished is kept for the next one. */
+static qn_status write_packed(filler *f, int64_t first, int64_t n, const void *data) {
+    const float *x;
+    QN_TRY(widen(f, as_elements(f, n, data), n, &x));
+    qn_affine_encode(f->type, &f->groups, first, x, n, f->scales, f->zero_points, f->codes);
+    const size_t bytes = qn_codes_pack(f->type, f->codes, first, n, f->packed);
+    const bool last = first + n == qn_const_numel(f->c), open = (first + n) * f->type->bits % 8 != 0;
+    const size_t whole = open && !last ? bytes - 1 : bytes;
+    QN_TRY(f->write(f->sink, QN_PART_CODES, f->packed, whole));
+    if (whole < bytes)
+        f->packed[0] = f->packed[whole];
+    return QN_OK;
+}
+
+static qn_status fill_affine(filler *f) {
+    const qn_const *c = f->c;
+    int64_t bad;
+    f->type = qn_code_type_of(c->code_dtype);
+    if (!f->type || (c->scale_dtype != QN_F32 && c->scale_dtype != QN_F16))
+        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': codes of dtype %d with scales of %s", c->name,
+                       (int)c->code_dtype, qn_dtype_name(c->scale_dtype));
+    f->groups = qn_const_groups(c);
+    const int64_t n = f->groups.n_groups;
+    QN_NEW_ARRAY(f->ctx, f->arena, f->scales, n);
+    if (c->code_dtype == QN_I8 && c->symmetric)
+        return fill_int8(f);
+    QN_NEW_ARRAY(f->ctx, f->arena, f->least, n);
+    QN_NEW_ARRAY(f->ctx, f->arena, f->largest, n);
+    QN_NEW_ARRAY(f->ctx, f->arena, f->zero_points, n);
+    QN_NEW_ARRAY(f->ctx, f->arena, f->packed, (f->piece > n ? f->piece : n) + 1);
+    QN_TRY(each(f, see_ends));
+    if (!qn_affine_fit(f->type, c->symmetric, c->scale_dtype, f->least, f->largest, n, f->scales, f->zero_points, &bad))
+        return too_large(f);
+    f->counts = false;
+    QN_TRY(each(f, write_packed));
+    QN_TRY(write_scales(f));
+    if (c->symmetric || n == 0)
+        return QN_OK;
+    return f->write(f->sink, QN_PART_ZERO_POINTS, f->packed, qn_codes_pack(f->type, f->zero_points, 0, n, f->packed));
 }
 
 static qn_status fill_expression(filler *f) {
@@ -193,7 +264,7 @@ static qn_status fill_expression(filler *f) {
     if (n > 0)
         QN_TRY(qn_pull_create(f->ctx, f->arena, f->clamped ? f->clamped : c, f->piece, &f->elements));
     if (c->encoding == QN_ENC_AFFINE)
-        QN_TRY(fill_int8(f));
+        QN_TRY(fill_affine(f));
     else if (c->encoding == QN_ENC_DENSE)
         QN_TRY(each(f, write_values));
     else

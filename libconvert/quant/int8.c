@@ -5,30 +5,6 @@
 
 #include "quant/quant.h"
 
-/** A stretch of consecutive elements: all in one group (step 0), or in consecutive groups (step 1). */
-typedef struct run {
-    int64_t n, group, step;
-} run;
-
-/** The longest stretch from element `e` on, at most `left` long. */
-static run run_at(qn_groups g, int64_t e, int64_t left) {
-    if (g.n_groups == 1)
-        return (run){left, 0, 0};
-    int64_t group = (e / g.inner) % g.n_groups;
-    int64_t n = g.inner == 1 ? g.n_groups - group : g.inner - e % g.inner;
-    return (run){n < left ? n : left, group, g.inner == 1};
-}
-
-qn_groups qn_const_groups(const qn_const *c) {
-    qn_groups g = {1, 1};
-    if (c->axis < 0)
-        return g;
-    g.n_groups = c->dims[c->axis];
-    for (int32_t i = c->axis + 1; i < c->rank; i++)
-        g.inner *= c->dims[i];
-    return g;
-}
-
 /* The loops below go by blocks of a constant length, which compilers turn into vector instructions. */
 enum { BLOCK = 16 };
 
@@ -72,10 +48,10 @@ static bool raise(const float *restrict v, int64_t n, int64_t step, float *restr
 }
 
 bool qn_int8_absmax(qn_groups groups, int64_t first, const float *values, int64_t n, float *absmax, int64_t *bad) {
-    run r;
+    qn_run r;
     for (int64_t at = 0; at < n; at += r.n) {
         const float *v = values + at;
-        r = run_at(groups, first + at, n - at);
+        r = qn_run_at(&groups, first + at, n - at);
         if (raise(v, r.n, r.step, absmax + r.group))
             continue;
         for (int64_t i = 0; i < r.n; i++)
@@ -118,9 +94,9 @@ static void encode(const float *restrict v, int64_t n, int64_t step, const float
 }
 
 void qn_int8_encode(qn_groups groups, int64_t first, const float *values, int64_t n, const float *scales, int8_t *codes) {
-    run r;
+    qn_run r;
     for (int64_t at = 0; at < n; at += r.n) {
-        r = run_at(groups, first + at, n - at);
+        r = qn_run_at(&groups, first + at, n - at);
         encode(values + at, r.n, r.step, scales + r.group, codes + at);
     }
 }

@@ -95,7 +95,7 @@ static void expect_same_file(qn_context *ctx, const char *a, const char *b) {
 QN_TEST(api_convert_same_bytes) {
     static const qn_convert_options options[] = {
         {.precision = QN_F32}, {.precision = QN_F16}, {.precision = QN_BF16, .weights = "int8:per_tensor"}, {.no_passes = true},
-        {.weights = "int8", .activations = "int8"}};
+        {.weights = "int8", .activations = "int8"}, {.weights = "int4"}, {.precision = QN_F16, .weights = "uint4:block=16"}};
     static const char *const isa[] = {NULL, "scalar", "avx2"};
     char source[256], path[2][256];
     small_model_file("same.onnx", source);
@@ -193,6 +193,7 @@ QN_TEST(api_convert_refusals) {
     } rows[] = {{{.precision = QN_I8}, QN_USAGE, "precision int8"},
                 {{.weights = "int9"}, QN_USAGE, "int9"},
                 {{.activations = "int8"}, QN_USAGE, "need weights int8"},
+                {{.weights = "int4", .activations = "int8"}, QN_USAGE, "not int4"},
                 {{.weights = "int8", .activations = "int4"}, QN_USAGE, "activations 'int4'"},
                 {{.stop_after = "no_such_pass"}, QN_USAGE, "no_such_pass"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

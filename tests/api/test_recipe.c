@@ -190,8 +190,8 @@ QN_TEST(api_recipe_refuses) {
 QN_TEST(api_recipe_names_what_this_version_lacks) {
     qn_context *ctx = qn_test_context();
     qn_recipe *r;
-    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "R.yaml:2:10: weight scheme 'int4:block=32': this version has no int4",
-                 load(ctx, "precision: fp16\nweights: int4:block=32\n", &r));
+    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "R.yaml:2:10: weight scheme 'palette4': this version has no palette4",
+                 load(ctx, "precision: fp16\nweights: palette4\n", &r));
     ASSERT_FAILS(ctx, QN_SYSTEM, "no/such.yaml", qn_recipe_load(ctx, "no/such.yaml", &r));
     qn_context_destroy(ctx);
 }

@@ -50,6 +50,13 @@ static int64_t group_of(const qn_const *c, int64_t i) {
     return group;
 }
 
+static int code_of(qn_dtype dtype, const uint8_t *codes, int64_t i) {
+    if (dtype == QN_I8 || dtype == QN_U8)
+        return dtype == QN_I8 ? (int8_t)codes[i] : codes[i];
+    int code = i % 2 ? codes[i / 2] >> 4 : codes[i / 2] & 15;
+    return dtype == QN_I4 && code > 7 ? code - 16 : code;
+}
+
 static void check_affine(qn_context *ctx, const stored *s) {
     enum { N = 120 };
     float got[N];
@@ -58,9 +65,8 @@ static void check_affine(qn_context *ctx, const stored *s) {
         ASSERT_OK(ctx, qn_const_decode(ctx, &s->c, cuts[k][0], cuts[k][1], got));
         for (int64_t i = 0; i < cuts[k][1]; i++) {
             int64_t at = cuts[k][0] + i, g = group_of(&s->c, at);
-            bool is_signed = s->c.code_dtype == QN_I8;
-            int code = is_signed ? (int8_t)s->codes[at] : s->codes[at];
-            int zero = s->c.symmetric ? 0 : is_signed ? (int8_t)s->zero_points[g] : s->zero_points[g];
+            int code = code_of(s->c.code_dtype, s->codes, at);
+            int zero = s->c.symmetric ? 0 : code_of(s->c.code_dtype, s->zero_points, g);
             assert_true(got[i] == (float)(code - zero) * s->scales[g]);
         }
     }
@@ -69,12 +75,13 @@ static void check_affine(qn_context *ctx, const stored *s) {
 QN_TEST(kernels_decode_affine) {
     qn_context *ctx = qn_test_context();
     stored *s = test_malloc(sizeof *s);
-    for (int code = 0; code < 2; code++)
+    static const qn_dtype codes[] = {QN_I8, QN_U8, QN_I4, QN_U4};
+    for (int code = 0; code < 4; code++)
         for (int half = 0; half < 2; half++)
             for (int symmetric = 0; symmetric < 2; symmetric++)
                 for (int32_t axis = -1; axis < 4; axis++)
                     for (int64_t block = 0; block < 4; block++) {
-                        make_affine(s, code ? QN_U8 : QN_I8, half ? QN_F16 : QN_F32, symmetric != 0, axis, axis < 0 ? 0 : block);
+                        make_affine(s, codes[code], half ? QN_F16 : QN_F32, symmetric != 0, axis, axis < 0 ? 0 : block);
                         check_affine(ctx, s);
                     }
     test_free(s);

@@ -26,6 +26,7 @@ static const char g_rich[] =
     "input  %flag: bool[]\n"
     "const  %w: float32[64,48] = random(1)\n"
     "const  %w8: float32[48,32] = random(2)\n"
+    "const  %w4: float32[5,9] = random(5)\n"
     "const  %b: float32[32] = positive(3)\n"
     "const  %big: int64[3] = {9223372036854775807, -1, -9223372036854775807}\n"
     "const  %none: float32[0,5] = {}\n"
@@ -46,11 +47,13 @@ static const char g_rich[] =
     "%g = Identity(%big)\n"
     "%h = Identity(%none)\n"
     "%i = Transpose(%x) {perm=[2, 0, 1]}\n"
+    "%j = Abs(%w4)\n"
     "output \"result\" = %e\n"
     "output %f\n"
     "output %g\n"
     "output %h\n"
     "output %i\n"
+    "output %j\n"
     "output %half\n";
 
 void qn_test_encode(qn_context *ctx, qn_graph *graph, const char *name, int32_t axis) {
@@ -75,6 +78,12 @@ qn_graph *qn_test_rich_graph(qn_context *ctx) {
     qn_graph *graph;
     ASSERT_OK(ctx, qn_graph_parse(ctx, g_rich, &graph));
     qn_test_encode(ctx, graph, "w8", 1);
+    qn_test_encode(ctx, graph, "w4", 1);
+    union { const qn_const *from; qn_const *to; } w4 = {qn_graph_find(graph, "w4")->constant};
+    w4.to->code_dtype = QN_I4;
+    w4.to->scale_dtype = QN_F16;
+    w4.to->symmetric = false;
+    w4.to->block = 4; /* rows of 9: odd, and the last block has one element */
     /* what the text form leaves out */
     static const float fill = -0.0f;
     const int64_t one = 1;
@@ -189,12 +198,19 @@ static const char *const_text(dump *d, const qn_const *c) {
         uint64_t bits = 0;
         if (c->encoding == QN_ENC_DENSE) {
             memcpy(&bits, (const char *)c->part[QN_PART_VALUES].data + (size_t)i * width, width);
-        } else { /* symmetric int8, by the formula */
-            qn_groups g = qn_const_groups(c);
+        } else { /* affine, by the formula */
+            const qn_groups g = qn_const_groups(c);
+            const qn_code_type *type = qn_code_type_of(c->code_dtype);
+            const size_t group = (size_t)qn_run_at(&g, i, 1).group;
+            const char *scales = c->part[QN_PART_SCALES].data;
             float scale, x;
-            memcpy(&scale, (const char *)c->part[QN_PART_SCALES].data + (size_t)((i / g.inner) % g.n_groups) * sizeof scale,
-                   sizeof scale);
-            x = (float)((const int8_t *)c->part[QN_PART_CODES].data)[i] * scale;
+            uint16_t half;
+            memcpy(&half, scales + group * sizeof half, sizeof half);
+            scale = qn_f16_to_f32(half);
+            if (c->scale_dtype == QN_F32)
+                memcpy(&scale, scales + group * sizeof scale, sizeof scale);
+            x = (float)(qn_code_at(type, c->part[QN_PART_CODES].data, i) -
+                        (c->symmetric ? 0 : qn_code_at(type, c->part[QN_PART_ZERO_POINTS].data, (int64_t)group))) * scale;
             memcpy(&bits, &x, sizeof x);
             bits = c->dtype == QN_F16 ? qn_f32_to_f16(x) : c->dtype == QN_BF16 ? qn_f32_to_bf16(x) : bits;
         }

@@ -11,6 +11,7 @@ import zipfile
 DTYPES = {1: ("float32", "f"), 2: ("uint8", "B"), 3: ("int8", "b"), 4: ("uint16", "H"), 5: ("int16", "h"),
           6: ("int32", "i"), 7: ("int64", "q"), 9: ("bool", "B"), 10: ("float16", "e"), 11: ("float64", "d"),
           12: ("uint32", "I"), 13: ("uint64", "Q"), 16: ("bfloat16", None)}
+NARROW_CODES = {21: ("uint4", 4, False), 22: ("int4", 4, True)}
 
 
 class Broken(Exception):
@@ -141,7 +142,20 @@ def group_index(c):
     return index, product(dims[:a]) * blocks * inner
 
 
+def code_bytes(dtype, n):
+    return -(-n * NARROW_CODES[dtype][1] // 8) if dtype in NARROW_CODES else n * size_of(dtype)
+
+
 def unpack(data, dtype, n):
+    if dtype in NARROW_CODES:
+        _, bits, signed = NARROW_CODES[dtype]
+        whole, out = int.from_bytes(data, "little"), []
+        if whole >> n * bits:
+            raise Broken("bits behind the last code")
+        for i in range(n):
+            code = whole >> i * bits & (1 << bits) - 1
+            out.append(code - (1 << bits) if signed and code >> bits - 1 else code)
+        return out
     return struct.unpack_from("<%d%s" % (n, DTYPES[dtype][1]), data)
 
 
@@ -165,8 +179,8 @@ def elements(c, package, archive):
     if c["encoding"] != 1:
         raise Broken("encoding %d" % c["encoding"])
     group, n_groups = group_index(c)
-    sizes = [n * size_of(c["code_dtype"]), n_groups * size_of(c["scale_dtype"]),
-             0 if c["symmetric"] else n_groups * size_of(c["code_dtype"])]
+    sizes = [code_bytes(c["code_dtype"], n), n_groups * size_of(c["scale_dtype"]),
+             0 if c["symmetric"] else code_bytes(c["code_dtype"], n_groups)]
     parts, at = [], 0
     for size in sizes:
         if size:

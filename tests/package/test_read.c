@@ -68,7 +68,7 @@ CHANGE(use_branch, m->graph->outputs[0]->value = value_ref(m, "t");)
 CHANGE(define_twice, node_of(m, "Linear")->outputs[0] = value_ref(m, "a");)
 CHANGE(define_input, node_of(m, "Linear")->outputs[0] = value_ref(m, "x");)
 CHANGE(define_constant, node_of(m, "Linear")->outputs[0] = value_ref(m, "w");)
-CHANGE(define_nowhere, m->graph->n_nodes--; m->graph->outputs[4]->value = value_ref(m, "h");)
+CHANGE(define_nowhere, m->graph->n_nodes--; m->graph->outputs[5]->value = value_ref(m, "h");)
 CHANGE(name_twice, value_of(m, "a")->name = g_x;)
 CHANGE(name_empty, value_of(m, "a")->name = g_empty;)
 CHANGE(constant_typed, value_of(m, "w")->dtype = 1;)
@@ -101,6 +101,10 @@ CHANGE(affine_axis, const_of(m, "w8")->axis = 3;)
 CHANGE(affine_block, const_of(m, "w8")->block = -1;)
 CHANGE(affine_block_no_axis, const_of(m, "w8")->block = 8; const_of(m, "w8")->axis = 0;)
 CHANGE(affine_codes, const_of(m, "w8")->code_dtype = 7;)
+CHANGE(affine_wide_codes, const_of(m, "w8")->code_dtype = 22;)
+CHANGE(affine_narrow_codes, const_of(m, "w4")->code_dtype = 3;)
+CHANGE(affine_huge_block, const_of(m, "w4")->block = INT64_MAX;)
+CHANGE(affine_small_block, const_of(m, "w4")->block = 1;)
 CHANGE(affine_scales, const_of(m, "w8")->scale_dtype = 11;)
 CHANGE(affine_of_int, const_of(m, "w8")->dtype = 7;)
 CHANGE(affine_zero_points, const_of(m, "w8")->symmetric = 0;)
@@ -148,7 +152,7 @@ static const struct {
     ROW(define_twice, QN_MALFORMED, "defines 'a', which is defined already"),
     ROW(define_input, QN_MALFORMED, "defines 'x', which is defined already"),
     ROW(define_constant, QN_MALFORMED, "defines 'w', which is defined already"),
-    ROW(define_nowhere, QN_MALFORMED, "value 'i' is defined nowhere"),
+    ROW(define_nowhere, QN_MALFORMED, "value 'j' is defined nowhere"),
     ROW(name_twice, QN_MALFORMED, "two values are called 'x'"),
     ROW(name_empty, QN_MALFORMED, "has no name"),
     ROW(constant_typed, QN_MALFORMED, "value 'w' has a constant and a type"),
@@ -180,7 +184,11 @@ static const struct {
     ROW(affine_axis, QN_MALFORMED, "axis 2 of 2 dimensions"),
     ROW(affine_block, QN_MALFORMED, "blocks of -1 elements"),
     ROW(affine_block_no_axis, QN_MALFORMED, "blocks of 8 elements along no axis"),
-    ROW(affine_codes, QN_UNSUPPORTED, "codes of int64"),
+    ROW(affine_codes, QN_UNSUPPORTED, "codes of dtype 7"),
+    ROW(affine_wide_codes, QN_MALFORMED, "bytes, entry 'weights/"),
+    ROW(affine_narrow_codes, QN_MALFORMED, "bytes, entry 'weights/"),
+    ROW(affine_huge_block, QN_MALFORMED, "bytes, entry 'weights/"),
+    ROW(affine_small_block, QN_MALFORMED, "bytes, entry 'weights/"),
     ROW(affine_scales, QN_UNSUPPORTED, "scales of float64"),
     ROW(affine_of_int, QN_MALFORMED, "affine encoding of int64"),
     ROW(affine_zero_points, QN_MALFORMED, "bytes, entry 'weights/"),

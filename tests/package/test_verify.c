@@ -22,7 +22,7 @@ QN_TEST(package_verify_good) {
     ASSERT_OK(ctx, qn_package_verify(ctx, path, &n, &bytes));
     qn_test_bytes b = qn_test_read_bytes(path);
     assert_int_equal(bytes, b.n);
-    assert_int_equal(n, 1 + 3); /* model.pb, w, w8, b; the rest is inline */
+    assert_int_equal(n, 1 + 4); /* model.pb, w, w8, w4, b; the rest is inline */
     free(b.data);
     qn_graph_destroy(graph);
     qn_context_destroy(ctx);

@@ -38,6 +38,15 @@ static const row g_rows[] = {
              "%y = Linear(%e, %w) {trans_w=1}\noutput %y\n", "int8", 0, NULL},
     {"readers that want different channels", X "const %w: float32[64,64] = random(1)\n%a = Linear(%x, %w)\n"
              "%y = Linear(%a, %w) {trans_w=1}\noutput %y\n", "int8", -1, "by tensor: its readers have different channel axes"},
+    {"blocks: Linear is turned", X "const %w: float32[64,32] = random(1)\n%y = Linear(%x, %w)\noutput %y\n", "int4", 1, NULL},
+    {"blocks: Linear as it is", X "const %w: float32[32,64] = random(1)\n%y = Linear(%x, %w) {trans_w=1}\noutput %y\n", "int4:block=64", 1, NULL},
+    {"blocks: MatMul", X "const %w: float32[64,32] = random(1)\n%y = MatMul(%x, %w)\noutput %y\n", "uint4", 0, NULL},
+    {"blocks: Conv", "input %x: float32[1,16,9]\nconst %w: float32[32,16,3] = random(1)\n%y = Conv(%x, %w)\noutput %y\n", "int4", 1, NULL},
+    {"blocks: Conv of few channels", "input %x: float32[1,3,9]\nconst %w: float32[128,3,3] = random(1)\n%y = Conv(%x, %w)\noutput %y\n",
+     "int4", 0, "by channel: under 16 elements along the axis that is summed"},
+    {"blocks: Gather", "input %i: int64[5]\nconst %w: float32[100,16] = random(1)\n%y = Gather(%w, %i)\noutput %y\n", "int4", 1, NULL},
+    {"blocks: Linear that turns and Linear that does not", X "const %w: float32[64,64] = random(1)\n%a = Linear(%x, %w)\n"
+             "%y = Linear(%a, %w) {trans_w=1}\noutput %y\n", "int4", 0, NULL},
     {"few elements", X "const %w: float32[64,8] = random(1)\n%y = Linear(%x, %w)\noutput %y\n", "int8", -2, "under 1024 elements"},
     {"one dimension", "input %x: float32[3,2048]\nconst %w: float32[2048] = random(1)\n%y = MatMul(%x, %w)\noutput %y\n", "int8", -2, "read by MatMul"},
     {"a term", X "const %w: float32[64,3,64] = random(1)\n%y = Add(%x, %w)\noutput %y\n", "int8", -2, "read by Add"},
@@ -96,9 +105,9 @@ QN_TEST(passes_compress_weights_cases) {
 QN_TEST(passes_compress_weights_schemes) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph;
-    qn_pass_options options = {.precision = QN_F32, .weights = "int4:block=32"};
+    qn_pass_options options = {.precision = QN_F32, .weights = "palette4"};
     ASSERT_OK(ctx, qn_graph_parse(ctx, g_rows[0].text, &graph));
-    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "no int4", qn_pass_run_one(ctx, graph, "compress_weights", &options, NULL));
+    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "no palette4", qn_pass_run_one(ctx, graph, "compress_weights", &options, NULL));
     qn_clear(ctx);
     options.weights = "nonsense";
     ASSERT_FAILS(ctx, QN_USAGE, "nonsense", qn_pass_run_one(ctx, graph, "compress_weights", &options, NULL));

@@ -239,7 +239,63 @@ QN_TEST(quant_fill_int8_not_finite) {
     ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "tensor 'the weight': element 5 is not finite", fill(&f, c));
     qn_clear(f.ctx);
     c->symmetric = false;
-    ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "only reads", fill(&f, c));
+    ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "element 5 is not finite", fill(&f, c));
+    qn_clear(f.ctx);
+    w[5] = 1e6f, w[300000] = 0;
+    c->code_dtype = QN_I4;
+    c->scale_dtype = QN_F16;
+    c->block = 32;
+    ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "tensor 'the weight' has numbers too large for scales of float16", fill(&f, c));
+    qn_clear(f.ctx);
+    c->scale_dtype = QN_BF16;
+    ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "scales of bfloat16", fill(&f, c));
+    teardown(&f);
+}
+
+/* Rows of 335 elements in blocks of 32: pieces of 195 rows begin and end within a byte, the last block has 15 elements. Each
+ * number is within a step of its code: half a step by rounding, and up to one where it is clipped, by the code of the
+ * other sign that is missing (symmetric) or by the rounding of the zero point. Rounding the scale to float16 moves the ends
+ * of the range by up to 2^-11 of its steps. */
+QN_TEST(quant_fill_narrow_codes) {
+    static const qn_dtype types[] = {QN_I4, QN_U4, QN_U8, QN_I8};
+    fixture f;
+    setup(&f, "input %x: float32[1]\nconst %w: float32[301,335] = random(4)\n%y = Relu(%x)\noutput %y\n");
+    const int64_t dims[2] = {301, 335}, n = dims[0] * dims[1];
+    const float *x = qn_graph_find(f.graph, "w")->constant->part[0].data;
+    float *got = malloc((size_t)n * sizeof *got);
+    qn_node *node;
+    qn_const *c = expression(&f, QN_OP_Identity, (const char *[]){"w"}, 1, QN_F32, dims, 2, &node);
+    c->encoding = QN_ENC_AFFINE;
+    c->scale_dtype = QN_F16;
+    c->block = 32;
+    for (int t = 0; t < 4; t++)
+        for (int symmetric = 0; symmetric < 2; symmetric++)
+            for (c->axis = 0; c->axis < 2; c->axis++) {
+                c->code_dtype = types[t];
+                c->symmetric = symmetric != 0;
+                if (symmetric && !qn_code_type_of(types[t])->is_signed)
+                    continue;
+                ASSERT_OK(f.ctx, fill(&f, c));
+                qn_const filled = *c;
+                const qn_groups g = qn_const_groups(c);
+                const uint8_t *at = f.out->data;
+                filled.expr = NULL;
+                for (int part = 0; part < QN_MAX_PARTS; part++) {
+                    size_t want;
+                    assert_true(qn_const_part_bytes(c, part, &want));
+                    assert_int_equal(f.out->n[part], want);
+                    filled.part[part] = (qn_bytes){at, want};
+                    at += want;
+                }
+                ASSERT_OK(f.ctx, qn_const_decode(f.ctx, &filled, 0, n, got));
+                const float steps = 1 + 0x1p-11f * (float)(1 << qn_code_type_of(types[t])->bits);
+                for (int64_t i = 0; i < n; i++) {
+                    uint16_t scale;
+                    memcpy(&scale, (const char *)filled.part[QN_PART_SCALES].data + 2 * qn_run_at(&g, i, 1).group, 2);
+                    assert_true(fabsf(got[i] - x[i]) <= steps * fabsf(qn_f16_to_f32(scale)));
+                }
+            }
+    free(got);
     teardown(&f);
 }
 

@@ -38,7 +38,7 @@ QN_TEST(quant_int8_brute_force) {
     float x[MAX], want_scales[MAX], scales[MAX];
     int8_t want[MAX], codes[MAX];
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-        qn_groups g = {shapes[i].groups, shapes[i].inner};
+        qn_groups g = {.n_groups = shapes[i].groups, .inner = shapes[i].inner};
         int64_t n = shapes[i].outer * g.n_groups * g.inner, bad;
         g_seed = i;
         for (int64_t e = 0; e < n; e++) /* halves among them: ties go to even */
@@ -71,7 +71,7 @@ QN_TEST(quant_int8_error_bound) {
     g_seed = 7;
     for (int64_t e = 0; e < MAX; e++)
         x[e] = noise() * noise() * 3.0f;
-    assert_true(qn_int8_quantise((qn_groups){1, 1}, x, MAX, codes, &scale, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 1, .inner = 1}, x, MAX, codes, &scale, &bad));
     for (int64_t e = 0; e < MAX; e++)
         assert_true(fabsf(x[e] - (float)codes[e] * scale) <= scale / 2 + fabsf(x[e]) * FLT_EPSILON);
 }
@@ -82,7 +82,7 @@ QN_TEST(quant_int8_ties_and_ends) {
     int8_t codes[9];
     float scale;
     int64_t bad;
-    assert_true(qn_int8_quantise((qn_groups){1, 1}, x, 9, codes, &scale, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 1, .inner = 1}, x, 9, codes, &scale, &bad));
     assert_true(scale == 1.0f);
     assert_memory_equal(codes, want, 9);
 }
@@ -94,32 +94,32 @@ QN_TEST(quant_int8_degenerate) {
     /* all zeros, -0 among them: scale 0, codes 0 */
     const float zeros[6] = {0, -0.0f, 0, 0, 0, 0};
     memset(codes, 5, sizeof codes);
-    assert_true(qn_int8_quantise((qn_groups){3, 2}, zeros, 6, codes, scales, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 3, .inner = 2}, zeros, 6, codes, scales, &bad));
     for (int i = 0; i < 6; i++)
         assert_int_equal(codes[i], 0);
     assert_true(scales[0] == 0 && scales[1] == 0 && scales[2] == 0);
     /* constant: +-127, exact up to the scale's rounding */
     const float same[6] = {-0.3f, -0.3f, 0.3f, 0.3f, 1e-30f, 1e-30f};
-    assert_true(qn_int8_quantise((qn_groups){3, 2}, same, 6, codes, scales, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 3, .inner = 2}, same, 6, codes, scales, &bad));
     assert_int_equal(codes[0], -127);
     assert_int_equal(codes[3], 127);
     assert_int_equal(codes[5], 127);
     /* so small that the scale is 0: codes 0, not a division by it */
     const float tiny[2] = {1e-45f, -1e-45f};
-    assert_true(qn_int8_quantise((qn_groups){1, 1}, tiny, 2, codes, scales, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 1, .inner = 1}, tiny, 2, codes, scales, &bad));
     assert_true(scales[0] == 0 && codes[0] == 0 && codes[1] == 0);
     /* a subnormal scale stays within the codes */
     const float small[2] = {1e-43f, -1e-43f};
-    assert_true(qn_int8_quantise((qn_groups){1, 1}, small, 2, codes, scales, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 1, .inner = 1}, small, 2, codes, scales, &bad));
     assert_true(codes[0] >= 0 && codes[0] == -codes[1]);
     /* the largest floats */
     const float large[2] = {FLT_MAX, -FLT_MAX};
-    assert_true(qn_int8_quantise((qn_groups){1, 1}, large, 2, codes, scales, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 1, .inner = 1}, large, 2, codes, scales, &bad));
     assert_int_equal(codes[0], 127);
     assert_int_equal(codes[1], -127);
     /* nothing at all */
-    assert_true(qn_int8_quantise((qn_groups){3, 0}, zeros, 0, codes, scales, &bad));
-    assert_true(qn_int8_quantise((qn_groups){0, 4}, zeros, 0, codes, scales, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 3, .inner = 0}, zeros, 0, codes, scales, &bad));
+    assert_true(qn_int8_quantise((qn_groups){.n_groups = 0, .inner = 4}, zeros, 0, codes, scales, &bad));
 }
 
 QN_TEST(quant_int8_not_finite) {
@@ -130,14 +130,14 @@ QN_TEST(quant_int8_not_finite) {
         int64_t bad = -1;
         x[7] = bads[i];
         x[9] = NAN;
-        assert_false(qn_int8_quantise((qn_groups){4, 1}, x, 12, codes, scales, &bad));
+        assert_false(qn_int8_quantise((qn_groups){.n_groups = 4, .inner = 1}, x, 12, codes, scales, &bad));
         assert_int_equal(bad, 7);
         bad = -1;
-        assert_false(qn_int8_quantise((qn_groups){4, 3}, x, 12, codes, scales, &bad));
+        assert_false(qn_int8_quantise((qn_groups){.n_groups = 4, .inner = 3}, x, 12, codes, scales, &bad));
         assert_int_equal(bad, 7);
         bad = -1;
         memset(scales, 0, sizeof scales);
-        assert_false(qn_int8_absmax((qn_groups){4, 1}, 6, x + 6, 6, scales, &bad));
+        assert_false(qn_int8_absmax((qn_groups){.n_groups = 4, .inner = 1}, 6, x + 6, 6, scales, &bad));
         assert_int_equal(bad, 7);
     }
 }
