@@ -115,24 +115,29 @@ static void decode_palette(const qn_const *c, int64_t first, int64_t n, float *o
     }
 }
 
+typedef void (*elements_fn)(const qn_const *, int64_t, int64_t, float *);
+static const elements_fn g_by_encoding[] = {
+    [QN_ENC_DENSE] = decode_dense, [QN_ENC_AFFINE] = decode_affine, [QN_ENC_PALETTE] = decode_palette};
+
+void qn_const_elements(const qn_const *c, int64_t first, int64_t n, float *out) {
+    g_by_encoding[c->encoding](c, first, n, out);
+}
+
 qn_status qn_const_decode(qn_context *ctx, const qn_const *c, int64_t first, int64_t n, float *out) {
-    static void (*const by_encoding[])(const qn_const *, int64_t, int64_t, float *) = {
-        [QN_ENC_DENSE] = decode_dense, [QN_ENC_AFFINE] = decode_affine, [QN_ENC_PALETTE] = decode_palette};
     const char *name = c->name ? c->name : "";
-    if ((size_t)c->encoding >= sizeof by_encoding / sizeof by_encoding[0] || !qn_dtype_row(c->dtype))
+    if ((size_t)c->encoding >= sizeof g_by_encoding / sizeof g_by_encoding[0] || !qn_dtype_row(c->dtype))
         return qn_fail(ctx, QN_UNSUPPORTED, "constant '%s': encoding %d of dtype %d", name, (int)c->encoding,
                        (int)c->dtype);
     if (first < 0 || n < 0 || n > qn_const_numel(c) - first)
         return qn_fail(ctx, QN_USAGE, "constant '%s': elements %lld + %lld of %lld", name, (long long)first,
                        (long long)n, (long long)qn_const_numel(c));
-    if (n == 0)
-        return QN_OK;
     for (int part = 0; part < QN_MAX_PARTS; part++) {
         size_t want;
         if (!qn_const_part_bytes(c, part, &want) || (want && (!c->part[part].data || c->part[part].n < want)))
             return qn_fail(ctx, QN_MALFORMED, "constant '%s': part %d has %zu bytes, its shape wants %zu", name, part,
                            c->part[part].data ? c->part[part].n : 0, want);
     }
-    by_encoding[c->encoding](c, first, n, out);
+    if (n > 0)
+        qn_const_elements(c, first, n, out);
     return QN_OK;
 }

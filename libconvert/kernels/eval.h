@@ -12,8 +12,10 @@
 QN_MUST_USE qn_status qn_const_eval(qn_context *ctx, qn_arena *arena, const qn_const *c, qn_tensor *out);
 
 /** Elements [first, first + n) of a filled constant of any encoding (no expr) as float32: the definition of each
- *  encoding. */
+ *  encoding. With n = 0 it says whether the constant can be decoded. */
 QN_MUST_USE qn_status qn_const_decode(qn_context *ctx, const qn_const *c, int64_t first, int64_t n, float *out);
+/** The same for elements that are there, of a constant that can be decoded. */
+void qn_const_elements(const qn_const *c, int64_t first, int64_t n, float *out);
 
 /** Run the reference kernel of `node` on `in` (dense, concrete; data NULL with dtype QN_NONE: absent); the outputs
  *  are shaped by the shape function and allocated in `arena`. */

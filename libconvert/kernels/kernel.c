@@ -1,4 +1,5 @@
 /* Which kernel a node gets, and what stands between a node's storage and what the kernel reads. */
+#include "kernels/codec/codec.h"
 #include "kernels/eval.h"
 
 #include "base/checked.h"
@@ -180,7 +181,9 @@ static qn_status load_input(const qn_kernel_args *args, int32_t i, qn_tensor *in
     if (is_encoded(args, i)) {
         float *values;
         QN_NEW_ARRAY(args->ctx, args->scratch, values, n);
-        QN_TRY(qn_const_decode(args->ctx, args->in_const[i], 0, n, values));
+        const qn_coded coded = {args->in_const[i], qn_codec_of(args->ctx, args->in_const[i])};
+        QN_TRY(qn_const_decode(args->ctx, coded.c, 0, 0, NULL)); /* its parts are there */
+        qn_codec_expand(args->ctx, &coded, 0, n, values);
         in->data = values;
         if (in->dtype == QN_F32)
             return QN_OK;

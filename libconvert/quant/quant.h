@@ -2,7 +2,7 @@
 #ifndef QN_QUANT_QUANT_H
 #define QN_QUANT_QUANT_H
 
-#include "ir/constant.h"
+#include "ir/groups.h"
 
 /** A parsed weight scheme. */
 typedef struct qn_scheme {
@@ -19,25 +19,6 @@ typedef struct qn_scheme {
  *  of blocks are float16, others float32. A scheme of the documented list that this version lacks is QN_UNSUPPORTED by
  *  name; any other text is QN_USAGE. */
 QN_MUST_USE qn_status qn_scheme_parse(qn_context *ctx, const char *text, qn_scheme *out);
-
-/** Which group an element of a tensor in C order belongs to: element e is in group (e / inner) % n_groups. One group
- *  for the tensor: n_groups 1. One for each index of `axis`: n_groups = dims[axis], inner = product of the dims after.
- *  With blocks along an axis of `size`: with per = ceil(size / block), element e is in group
- *  (e / (size inner) per + e / inner % size / block) inner + e % inner. */
-typedef struct qn_groups {
-    int64_t n_groups, inner;
-    int64_t block, size; /**< block 0: none */
-} qn_groups;
-
-/** The groups of an affine constant. */
-qn_groups qn_const_groups(const qn_const *c);
-
-/** A stretch of consecutive elements: all in one group (step 0), or in consecutive groups (step 1). */
-typedef struct qn_run {
-    int64_t n, group, step;
-} qn_run;
-/** The longest stretch from element `e` on, at most `left` long (> 0). */
-qn_run qn_run_at(const qn_groups *g, int64_t e, int64_t left);
 
 /* Symmetric int8: scale = max|x| / 127 over the group, code = round-half-even(x / scale), -127 .. 127, in float32;
  * the code -128 is not used. x = code * scale, |error| <= scale / 2 (and the rounding of the two float32 operations).

@@ -52,6 +52,9 @@ struct qn_operand {
     int64_t scale_run; /**< that many neighbours along the axis share a scale (>= 1) */
     qn_pack_fn pack;   /**< or NULL; then data is what this function makes of it */
     const void *pack_arg;
+    const struct qn_coded *coded; /**< or NULL; then element (x, k) is element first + x * x_stride + k * k_stride of a
+                                     constant (kernels/codec/codec.h), data is NULL and pack decodes it */
+    int64_t first;
     bool packs_units;  /**< pack writes units of the product's arithmetic, k0 and kn counted in units */
     bool quantise;     /**< INT8, k_stride 1: real numbers, each x of all k quantised by itself (qn_x_range) */
     bool is_unsigned;  /**< INT8: its bytes are unsigned; so they are where quantise is set */
@@ -105,7 +108,8 @@ qn_gemm qn_gemm_make(int64_t m, int64_t n, int64_t k);
 QN_MUST_USE qn_status qn_gemm_run(qn_context *ctx, const qn_gemm *g);
 
 /** Operand over input `index` of a kernel, strides in elements. Dense float32, float16 and bfloat16 are read in place,
- * a constant of an AFFINE encoding without blocks as its codes; other encodings are expanded into the kernel's scratch.
+ * a constant of an AFFINE encoding without blocks as its codes; other encodings of matrices and of convolutions are decoded while they
+ * are packed, of other tensors they are expanded into the kernel's scratch.
  *  x walks over dimension x_axis of the tensor, each index of that dimension lasting x_run steps of x; k_axis and k_run
  *  say the same of k (scales follow one of these; an axis of -1: none). */
 QN_MUST_USE qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t x_stride, int64_t k_stride,

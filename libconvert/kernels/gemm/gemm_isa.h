@@ -22,7 +22,7 @@ typedef struct qn_side {
 typedef void (*qn_pack_units_fn)(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int64_t k_all,
                                  int width, void *dst, const qn_side *side);
 
-enum { QN_GEMM_MAX_MR = 14, QN_GEMM_MAX_NV = 2 };
+enum { QN_GEMM_MAX_MR = 14, QN_GEMM_MAX_NV = 2, QN_GEMM_MAX_WIDTH = 32 }; /* the last: of a panel of either operand */
 
 typedef struct qn_gemm_isa {
     int mr, nr, nv; /**< most rows and the columns of a tile; nr is nv vectors */

@@ -4,7 +4,7 @@
 #include "base/pool.h"
 
 bool qn_gemv_fits(const qn_gemm *g) {
-    return g->arith != QN_ARITH_INT8 && g->m >= 1 && g->m <= QN_GEMV_ROWS && g->n > 0 && !g->a.pack && !g->b.pack &&
+    return g->arith != QN_ARITH_INT8 && g->m >= 1 && g->m <= QN_GEMV_ROWS && g->n > 0 && !g->a.pack && (!g->b.pack || g->b.coded) &&
            (g->b.x_stride == 1 || g->b.k_stride == 1);
 }
 

@@ -1,5 +1,5 @@
-/* Products with few rows, where reading B once from memory is all the work: B is read where it lies and never packed.
- */
+/* Products with few rows, where reading B once from memory is all the work: B is read where it lies and never packed; an
+ * encoded one is decoded a strip at a time into the first-level cache. */
 #ifndef QN_KERNELS_GEMM_GEMV_H
 #define QN_KERNELS_GEMM_GEMV_H
 
@@ -8,7 +8,7 @@
 enum { QN_GEMV_ROWS = 4, QN_GEMV_COLUMNS = 128 }; /**< columns of an item of work: a multiple of every NR */
 
 typedef struct qn_gemv {
-    const qn_gemm *g; /**< m in 1..QN_GEMV_ROWS; b without a packing function, x_stride or k_stride 1 */
+    const qn_gemm *g; /**< m in 1..QN_GEMV_ROWS; b coded or without a packing function, x_stride or k_stride 1 */
     const float *a;   /**< [m][k] */
 } qn_gemv;
 

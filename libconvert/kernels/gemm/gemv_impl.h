@@ -1,5 +1,6 @@
 /* Columns contiguous in memory: several vectors of columns at a time sum over k, which ascends as in the packed
  * product. Depth contiguous: four columns at a time, each a dot product in lanes; the lanes are added at the end. */
+#include "kernels/codec/codec.h"
 #include "kernels/gemm/gemv.h"
 #include "kernels/simd/simd.h"
 
@@ -117,6 +118,78 @@ VF_INLINE void dots(const int m, const int n, const qn_dtype dtype, const qn_gem
     }
 }
 
+/* ---- coded -------------------------------------------------------------------------------------------------------- */
+
+enum { CODED_DEPTH = 1024, CHAINS = 4 };
+
+/* m rows by column j, depth contiguous: chains of sums hide the latency of additions. */
+VF_INLINE void coded_dot(const int m, const qn_gemv *v, int64_t j, float *tile) {
+    const qn_gemm *g = v->g;
+    const qn_operand *b = &g->b;
+    float w[CODED_DEPTH];
+    vf acc[QN_GEMV_ROWS][CHAINS];
+    for (int i = 0; i < m; i++)
+        for (int c = 0; c < CHAINS; c++)
+            acc[i][c] = vf_set1(0.0f);
+    for (int64_t k0 = 0; k0 < g->k; k0 += CODED_DEPTH) {
+        const int64_t kn = g->k - k0 < CODED_DEPTH ? g->k - k0 : CODED_DEPTH;
+        int64_t k = 0;
+        b->coded->decode(b->coded->c, b->first + j * b->x_stride + k0, kn, w);
+        for (; k + CHAINS * VF_LANES <= kn; k += CHAINS * VF_LANES) {
+            VF_UNROLL
+            for (int c = 0; c < CHAINS; c++) {
+                VF_UNROLL
+                for (int i = 0; i < m; i++)
+                    acc[i][c] = vf_fma(vf_load(v->a + i * g->k + k0 + k + c * VF_LANES), vf_load(w + k + c * VF_LANES),
+                                       acc[i][c]);
+            }
+        }
+        for (; k < kn; k += VF_LANES) {
+            VF_UNROLL
+            for (int i = 0; i < m; i++)
+                acc[i][0] = vf_fma(vf_load_n(v->a + i * g->k + k0 + k, kn - k), vf_load_n(w + k, kn - k), acc[i][0]);
+        }
+    }
+    for (int i = 0; i < m; i++)
+        tile[i * NR] = vf_sum(vf_add(vf_add(acc[i][0], acc[i][1]), vf_add(acc[i][2], acc[i][3])));
+}
+
+/* m rows by the columns [j0, j1), at most QN_GEMV_COLUMNS, columns contiguous. */
+VF_INLINE void coded_columns(const int m, const qn_gemv *v, int64_t j0, int64_t j1) {
+    const qn_gemm *g = v->g;
+    const qn_operand *b = &g->b;
+    float w[QN_GEMV_COLUMNS], tiles[QN_GEMV_COLUMNS / NR][QN_GEMV_ROWS][NR];
+    const int64_t n = j1 - j0;
+    memset(w, 0, sizeof w);
+    memset(tiles, 0, sizeof tiles);
+    for (int64_t k = 0; k < g->k; k++) {
+        b->coded->decode(b->coded->c, b->first + k * b->k_stride + j0, n, w);
+        for (int64_t c = 0; c < n; c += VF_LANES)
+            for (int i = 0; i < m; i++) {
+                float *sum = &tiles[c / NR][i][c % NR];
+                vf_store(sum, vf_fma(vf_set1(v->a[i * g->k + k]), vf_load(w + c), vf_load(sum)));
+            }
+    }
+    for (int64_t c = 0; c < n; c += NR)
+        VF_NAME(qn_gemm_isa).finish(&g->c, tiles[c / NR][0], 0, j0 + c, m, n - c < NR ? n - c : NR, NULL, NULL);
+}
+
+VF_INLINE void coded_group(const int m, const qn_gemv *v, int64_t j0, int64_t j1) {
+    if (v->g->b.k_stride != 1) {
+        for (int64_t j = j0; j < j1; j += QN_GEMV_COLUMNS)
+            coded_columns(m, v, j, j1 - j < QN_GEMV_COLUMNS ? j1 : j + QN_GEMV_COLUMNS);
+        return;
+    }
+    for (int64_t j = j0; j < j1; j += NR) {
+        float tile[QN_GEMV_ROWS][NR];
+        const int64_t n = j1 - j < NR ? j1 - j : NR;
+        memset(tile, 0, sizeof tile);
+        for (int64_t c = 0; c < n; c++)
+            coded_dot(m, v, j + c, &tile[0][c]);
+        VF_NAME(qn_gemm_isa).finish(&v->g->c, tile[0], 0, j, m, n, NULL, NULL);
+    }
+}
+
 /* ---------------------------------------------------------------------------------------------------------------- */
 
 VF_INLINE void group(const int m, const qn_dtype dtype, const qn_gemv *v, int64_t j0, int64_t j1) {
@@ -162,6 +235,15 @@ void VF_NAME(qn_gemv)(void *arg, int64_t begin, int64_t end, int worker) {
     (void)worker;
     const qn_gemv *v = arg;
     int64_t j0 = begin * QN_GEMV_COLUMNS, j1 = end * QN_GEMV_COLUMNS < v->g->n ? end * QN_GEMV_COLUMNS : v->g->n;
+    if (v->g->b.coded) {
+        switch (v->g->m) {
+        case 1: coded_group(1, v, j0, j1); break;
+        case 2: coded_group(2, v, j0, j1); break;
+        case 3: coded_group(3, v, j0, j1); break;
+        default: coded_group(4, v, j0, j1); break;
+        }
+        return;
+    }
     switch (v->g->b.dtype) {
     case QN_F16: group_of_rows(QN_F16, v, j0, j1); break;
     case QN_BF16: group_of_rows(QN_BF16, v, j0, j1); break;

@@ -1,6 +1,7 @@
 /* Inputs of kernels as operands of the matrix product. */
+#include "kernels/codec/codec.h"
 #include "kernels/eval.h"
-#include "kernels/gemm/gemm.h"
+#include "kernels/gemm/gemm_isa.h"
 
 bool qn_operand_accepts(const qn_kernel_args *args, int32_t index) {
     return qn_has(args, index) && qn_is_real(args->in[index].dtype);
@@ -38,16 +39,52 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
         out->scale_run = c->axis < 0 ? 1 : c->axis == x_axis ? x_run : k_run;
         return QN_OK;
     }
+    QN_TRY(qn_const_decode(args->ctx, c, 0, 0, NULL)); /* its parts are there */
+    qn_coded *coded;
+    QN_NEW(args->ctx, args->scratch, coded);
+    *coded = (qn_coded){c, qn_codec_of(args->ctx, c)};
+    /* a batch moves through the pointers of its operands, a convolution by qn_operand_advance */
+    if (c->rank == 2 || qn_op_row(args->node->op)->kind == QN_KIND_CONV) {
+        out->coded = coded;
+        out->pack = qn_codec_pack;
+        out->pack_arg = qn_gemm_isa_of(args->ctx);
+        out->dtype = QN_F32;
+        return QN_OK;
+    }
     float *values;
     int64_t n = qn_const_numel(c);
     QN_NEW_ARRAY(args->ctx, args->scratch, values, n);
-    QN_TRY(qn_const_decode(args->ctx, c, 0, n, values));
+    qn_codec_expand(args->ctx, coded, 0, n, values);
     out->data = values;
     out->dtype = QN_F32;
     return QN_OK;
 }
 
+void qn_codec_pack(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst) {
+    enum { RUN = 64 };
+    float values[RUN * QN_GEMM_MAX_WIDTH];
+    const qn_gemm_isa *isa = op->pack_arg;
+    const qn_coded *coded = op->coded;
+    const bool by_depth = op->k_stride == 1 || op->x_stride != 1;
+    qn_operand plain = {.data = values, .dtype = QN_F32, .x_stride = by_depth ? RUN : 1, .k_stride = by_depth ? 1 : xn,
+                        .scale_run = 1};
+    for (int64_t k = 0; k < kn; k += RUN) {
+        const int64_t n = kn - k < RUN ? kn - k : RUN, from = op->first + x0 * op->x_stride + (k0 + k) * op->k_stride;
+        for (int64_t i = 0; i < (by_depth ? xn : n); i++) {
+            const int64_t at = from + i * (by_depth ? op->x_stride : op->k_stride);
+            float *to = values + i * (by_depth ? RUN : xn);
+            if (op->k_stride == 1 || op->x_stride == 1)
+                coded->decode(coded->c, at, by_depth ? n : xn, to);
+            else
+                for (int64_t j = 0; j < n; j++)
+                    coded->decode(coded->c, at + j * op->k_stride, 1, to + j);
+        }
+        isa->pack(&plain, 0, xn, 0, n, width, dst + k * width);
+    }
+}
+
 void qn_operand_advance(qn_operand *op, int64_t elems, int64_t x) {
+    op->first += elems;
     op->data = qn_elem(op->data, op->dtype, elems);
     if (op->scales && op->scale_axis == QN_SCALE_X) {
         op->scales = qn_elem(op->scales, op->scale_dtype, x / op->scale_run);

@@ -1,5 +1,5 @@
-/* Groups of a quantised tensor as stretches of elements; the formulas are in quant.h. */
-#include "quant/quant.h"
+/* Groups of a quantised tensor as stretches of elements; the formulas are in groups.h. */
+#include "ir/groups.h"
 
 qn_groups qn_const_groups(const qn_const *c) {
     qn_groups g = {1, 1, 0, 0};

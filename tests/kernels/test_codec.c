@@ -1,0 +1,144 @@
+/* Codecs against the definition, bit for bit, and products with encoded matrices against sums in double, on every
+ * instruction set. A float32 sum of k products is off by at most (k + 2) 2^-24 sum |a b|. */
+#include "kernels/codec/codec.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/half.h"
+#include "base/context.h"
+#include "kernels/eval.h"
+#include "tests/test.h"
+
+static const char *const g_isas[] = {"scalar", "avx2", "avx512"};
+enum { MAX = 40000 };
+
+typedef struct stored {
+    qn_const c;
+    uint8_t codes[MAX], zero_points[MAX];
+    float scales[MAX];
+    uint16_t half_scales[MAX];
+} stored;
+
+static qn_context *context_of(int isa, int threads) {
+    const qn_context_options options = {.threads = threads, .isa = g_isas[isa]};
+    qn_context *ctx = NULL;
+    assert_int_equal(qn_context_create(&options, &ctx), QN_OK);
+    return ctx;
+}
+
+/* An affine constant with made-up codes, scales of both signs and zero points. */
+static stored *make(qn_dtype code, qn_dtype scale, bool symmetric, int32_t axis, int64_t block, int32_t rank,
+                    const int64_t *dims) {
+    stored *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->c = (qn_const){.dtype = QN_F32, .rank = rank, .encoding = QN_ENC_AFFINE, .code_dtype = code, .scale_dtype = scale,
+                      .symmetric = symmetric, .axis = axis, .block = block, .name = "w"};
+    memcpy(s->c.dims, dims, (size_t)rank * sizeof *dims);
+    for (int i = 0; i < MAX; i++) {
+        s->codes[i] = (uint8_t)(i * 89 + i / 7);
+        s->zero_points[i] = (uint8_t)(i * 31 + 3);
+        s->scales[i] = (float)(i % 23 - 11) / 64;
+        s->half_scales[i] = qn_f32_to_f16(s->scales[i]);
+    }
+    const void *data[] = {s->codes, scale == QN_F16 ? (const void *)s->half_scales : s->scales, s->zero_points};
+    for (int p = 0; p < 3; p++) {
+        assert_true(qn_const_part_bytes(&s->c, p, &s->c.part[p].n));
+        s->c.part[p].data = s->c.part[p].n ? data[p] : NULL;
+    }
+    return s;
+}
+
+static void check_codec(qn_context *ctx, const stored *s) {
+    const int64_t n = qn_const_numel(&s->c);
+    const qn_coded coded = {&s->c, qn_codec_of(ctx, &s->c)};
+    float *want = malloc((size_t)n * sizeof *want), *got = malloc((size_t)n * sizeof *got);
+    ASSERT_OK(ctx, qn_const_decode(ctx, &s->c, 0, n, want));
+    qn_codec_expand(ctx, &coded, 0, n, got);
+    assert_memory_equal(got, want, (size_t)n * sizeof *got);
+    for (int64_t first = 0; first < n; first += 1 + n / 13)
+        for (int64_t m = 1; first + m <= n; m += 1 + m / 2) {
+            memset(got, 0xa5, (size_t)n * sizeof *got);
+            coded.decode(&s->c, first, m, got);
+            assert_memory_equal(got, want + first, (size_t)m * sizeof *got);
+        }
+    free(want);
+    free(got);
+}
+
+QN_TEST(kernels_codec_is_the_definition) {
+    static const qn_dtype codes[] = {QN_I8, QN_U8, QN_I4, QN_U4};
+    static const int64_t shapes[][3] = {{2, 5, 33}, {3, 64, 1}, {1, 7, 96}, {2, 9, 65}};
+    static const int64_t block[] = {0, 16, 32, 7};
+    for (int isa = 0; isa < 3; isa++) {
+        qn_context *ctx = context_of(isa, 2);
+        for (int i = 0; i < 4 * 4 * 4 * 4 * 4; i++) {
+            const int32_t axis = (i >> 4 & 3) - 1;
+            stored *s = make(codes[i & 3], i & 4 ? QN_F16 : QN_F32, (i & 8) != 0, axis, axis < 0 ? 0 : block[i >> 6 & 3], 3,
+                             shapes[i >> 8 & 3]);
+            check_codec(ctx, s);
+            free(s);
+        }
+        qn_context_destroy(ctx);
+    }
+}
+
+/* y = x w with w encoded, [K, N] or [N, K]. */
+static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int64_t n, int64_t k, bool turned, int64_t block,
+                          int32_t axis) {
+    const int64_t dims[2] = {turned ? n : k, turned ? k : n};
+    stored *s = make(code, block ? QN_F16 : QN_F32, symmetric, axis, block, 2, dims);
+    float *x = malloc((size_t)(m * k) * 4), *w = malloc((size_t)(n * k) * 4), *y = malloc((size_t)(m * n) * 4);
+    float *first = malloc((size_t)(m * n) * 4);
+    for (int64_t i = 0; i < m * k; i++)
+        x[i] = (float)((i * 37 + i / 11) % 61 - 30) / 16;
+    for (int threads = 1; threads <= 3; threads++) {
+        qn_context *ctx = context_of(isa, threads);
+        qn_arena *arena = qn_arena_create();
+        ASSERT_OK(ctx, qn_const_decode(ctx, &s->c, 0, n * k, w));
+        qn_tensor in[2] = {{.dtype = QN_F32, .rank = 2, .dims = {m, k}, .data = x},
+                           {.dtype = QN_F32, .rank = 2, .dims = {dims[0], dims[1]}}};
+        qn_tensor out = {.dtype = QN_F32, .rank = 2, .dims = {m, n}, .data = y};
+        const qn_const *consts[2] = {NULL, &s->c};
+        qn_attr attr = {.name = "trans_w", .kind = QN_ATTR_INT, .n = 1, .as.i = turned};
+        const qn_node node = {.op = QN_OP_Linear, .attrs = &attr, .n_attrs = 1};
+        const qn_kernel_args args = {.ctx = ctx, .node = &node, .n_in = 2, .n_out = 1, .in = in, .in_const = consts,
+                                     .out = &out, .scratch = arena};
+        assert_true(qn_gemm_accepts_Linear(&args));
+        ASSERT_OK(ctx, qn_gemm_Linear(&args));
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = 0; j < n; j++) {
+                double sum = 0, size = 0;
+                for (int64_t d = 0; d < k; d++) {
+                    const double term = (double)x[i * k + d] * (double)w[turned ? j * k + d : d * n + j];
+                    sum += term;
+                    size += fabs(term);
+                }
+                if (!(fabs((double)y[i * n + j] - sum) <= (double)(k + 2) * 0x1p-24 * size))
+                    fail_msg("%s %s %lld x %lld x %lld block %lld: element %lld, %lld is %g, not %g", g_isas[isa],
+                             qn_code_type_of(code)->name, (long long)m, (long long)n, (long long)k, (long long)block,
+                             (long long)i, (long long)j, (double)y[i * n + j], sum);
+            }
+        if (threads == 1)
+            memcpy(first, y, (size_t)(m * n) * 4);
+        assert_memory_equal(first, y, (size_t)(m * n) * 4);
+        qn_arena_destroy(arena);
+        qn_context_destroy(ctx);
+    }
+    free(s), free(x), free(w), free(y), free(first);
+}
+
+QN_TEST(kernels_codec_products) {
+    static const int64_t rows[] = {1, 2, 3, 4, 5, 33}, columns[] = {1, 17, 130}, depths[] = {1, 31, 200};
+    static const qn_dtype codes[] = {QN_I4, QN_U4, QN_I8};
+    for (int isa = 0; isa < 3; isa++)
+        for (int i = 0; i < 6 * 3 * 3 * 2; i++) {
+            const int64_t m = rows[i % 6], n = columns[i / 6 % 3], k = depths[i / 18 % 3];
+            const bool turned = i / 54 != 0;
+            check_product(isa, codes[i % 3], i % 3 != 1, m, n, k, turned, 32, turned);
+            check_product(isa, codes[i % 3], i % 3 != 1, m, n, k, turned, 16, !turned);
+            check_product(isa, codes[i % 2], i % 2 == 0, m, n, k, turned, 0, !turned);
+        }
+    check_product(2, QN_I4, true, 1, 9, 2100, true, 32, 1); /* more than a strip of depth */
+    check_product(2, QN_I4, false, 4, 9, 2100, true, 256, 1);
+}
