@@ -1,5 +1,5 @@
-/* Speed of matrix-vector products: bench_gemv [threads] [isa]. One line a storage and layout: GB/s of stored bytes, best of
- * several runs, over matrices that together are larger than the caches. */
+/* Speed of matrix-vector products: bench_gemv [threads] [isa]. One line a storage and layout: GB/s of stored bytes,
+ * best of several runs, over matrices that together are larger than the caches. */
 #include "ir/constant.h"
 #include "kernels/kernel.h"
 
@@ -25,7 +25,8 @@ typedef struct storage {
 static int bench(qn_context *ctx, const storage *s, bool turned) {
     float *x = malloc(K * sizeof *x), *y = malloc(N * sizeof *y);
     qn_const c[COPIES];
-    qn_tensor in[2] = {{.dtype = QN_F32, .rank = 2, .dims = {1, K}, .data = x}, {.dtype = s->dtype, .rank = 2, .dims = {K, N}}};
+    qn_tensor in[2] = {{.dtype = QN_F32, .rank = 2, .dims = {1, K}, .data = x},
+                       {.dtype = s->dtype, .rank = 2, .dims = {K, N}}};
     qn_tensor out = {.dtype = QN_F32, .rank = 2, .dims = {1, N}, .data = y};
     qn_attr attr = {.name = "trans_w", .kind = QN_ATTR_INT, .n = 1, .as.i = turned};
     const qn_node node = {.op = QN_OP_Linear, .attrs = &attr, .n_attrs = 1};
@@ -34,7 +35,8 @@ static int bench(qn_context *ctx, const storage *s, bool turned) {
     for (int i = 0; i < K && x; i++)
         x[i] = (float)(i % 17) * 0.1f - 0.8f;
     for (int k = 0; k < COPIES; k++) {
-        c[k] = (qn_const){.dtype = s->dtype, .rank = 2, .dims = {turned ? N : K, turned ? K : N}, .axis = -1, .name = "w"};
+        c[k] =
+            (qn_const){.dtype = s->dtype, .rank = 2, .dims = {turned ? N : K, turned ? K : N}, .axis = -1, .name = "w"};
         if (s->codes != QN_NONE) {
             c[k].encoding = QN_ENC_AFFINE;
             c[k].code_dtype = s->codes;
@@ -61,8 +63,14 @@ static int bench(qn_context *ctx, const storage *s, bool turned) {
         const qn_const *w = &c[r % COPIES];
         consts[1] = s->codes != QN_NONE ? w : NULL;
         in[1].data = s->codes != QN_NONE ? NULL : (void *)(uintptr_t)w->part[0].data;
-        const qn_kernel_args args = {.ctx = ctx, .node = &node, .n_in = 2, .n_out = 1, .in = in, .in_const = consts,
-                                     .out = &out, .scratch = arena};
+        const qn_kernel_args args = {.ctx = ctx,
+                                     .node = &node,
+                                     .n_in = 2,
+                                     .n_out = 1,
+                                     .in = in,
+                                     .in_const = consts,
+                                     .out = &out,
+                                     .scratch = arena};
         double t = now();
         if (qn_gemm_Linear(&args) != QN_OK)
             return 1;
@@ -70,7 +78,8 @@ static int bench(qn_context *ctx, const storage *s, bool turned) {
         best = t < best ? t : best;
         qn_arena_reset(arena);
     }
-    printf("%-10s %s  %8.3f ms  %6.1f GB/s\n", s->name, turned ? "[N,K]" : "[K,N]", best * 1e3, 1e-9 * (double)bytes / best);
+    printf("%-10s %s  %8.3f ms  %6.1f GB/s\n", s->name, turned ? "[N,K]" : "[K,N]", best * 1e3,
+           1e-9 * (double)bytes / best);
     qn_arena_destroy(arena);
     for (int k = 0; k < COPIES; k++)
         for (int part = 0; part < QN_MAX_PARTS; part++)

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/half.h"
 #include "base/context.h"
+#include "base/half.h"
 #include "kernels/eval.h"
 #include "tests/test.h"
 
@@ -32,8 +32,15 @@ static stored *make(qn_dtype code, qn_dtype scale, bool symmetric, int32_t axis,
                     const int64_t *dims) {
     stored *s = calloc(1, sizeof *s);
     assert_non_null(s);
-    s->c = (qn_const){.dtype = QN_F32, .rank = rank, .encoding = QN_ENC_AFFINE, .code_dtype = code, .scale_dtype = scale,
-                      .symmetric = symmetric, .axis = axis, .block = block, .name = "w"};
+    s->c = (qn_const){.dtype = QN_F32,
+                      .rank = rank,
+                      .encoding = QN_ENC_AFFINE,
+                      .code_dtype = code,
+                      .scale_dtype = scale,
+                      .symmetric = symmetric,
+                      .axis = axis,
+                      .block = block,
+                      .name = "w"};
     memcpy(s->c.dims, dims, (size_t)rank * sizeof *dims);
     for (int i = 0; i < MAX; i++) {
         s->codes[i] = (uint8_t)(i * 89 + i / 7);
@@ -74,8 +81,8 @@ QN_TEST(kernels_codec_is_the_definition) {
         qn_context *ctx = context_of(isa, 2);
         for (int i = 0; i < 4 * 4 * 4 * 4 * 4; i++) {
             const int32_t axis = (i >> 4 & 3) - 1;
-            stored *s = make(codes[i & 3], i & 4 ? QN_F16 : QN_F32, (i & 8) != 0, axis, axis < 0 ? 0 : block[i >> 6 & 3], 3,
-                             shapes[i >> 8 & 3]);
+            stored *s = make(codes[i & 3], i & 4 ? QN_F16 : QN_F32, (i & 8) != 0, axis,
+                             axis < 0 ? 0 : block[i >> 6 & 3], 3, shapes[i >> 8 & 3]);
             check_codec(ctx, s);
             free(s);
         }
@@ -84,8 +91,8 @@ QN_TEST(kernels_codec_is_the_definition) {
 }
 
 /* y = x w with w encoded, [K, N] or [N, K]. */
-static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int64_t n, int64_t k, bool turned, int64_t block,
-                          int32_t axis) {
+static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int64_t n, int64_t k, bool turned,
+                          int64_t block, int32_t axis) {
     const int64_t dims[2] = {turned ? n : k, turned ? k : n};
     stored *s = make(code, block ? QN_F16 : QN_F32, symmetric, axis, block, 2, dims);
     float *x = malloc((size_t)(m * k) * 4), *w = malloc((size_t)(n * k) * 4), *y = malloc((size_t)(m * n) * 4);
@@ -102,8 +109,14 @@ static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int
         const qn_const *consts[2] = {NULL, &s->c};
         qn_attr attr = {.name = "trans_w", .kind = QN_ATTR_INT, .n = 1, .as.i = turned};
         const qn_node node = {.op = QN_OP_Linear, .attrs = &attr, .n_attrs = 1};
-        const qn_kernel_args args = {.ctx = ctx, .node = &node, .n_in = 2, .n_out = 1, .in = in, .in_const = consts,
-                                     .out = &out, .scratch = arena};
+        const qn_kernel_args args = {.ctx = ctx,
+                                     .node = &node,
+                                     .n_in = 2,
+                                     .n_out = 1,
+                                     .in = in,
+                                     .in_const = consts,
+                                     .out = &out,
+                                     .scratch = arena};
         assert_true(qn_gemm_accepts_Linear(&args));
         ASSERT_OK(ctx, qn_gemm_Linear(&args));
         for (int64_t i = 0; i < m; i++)

@@ -1,8 +1,8 @@
 /* Encoded constants at the speed of vectors: what packing and the matrix-vector products read weights with.
  *
- * A codec decodes a run of contiguous elements, C order, with the bits of qn_const_decode (kernels/decode.c), which is the
- * definition. There is a row of codec.c for each encoding that has one; all others go through the definition. A new encoding
- * plugs in by a function in codec_impl.h and a row: everything that multiplies then reads it. */
+ * A codec decodes a run of contiguous elements, C order, with the bits of qn_const_decode (kernels/decode.c), which is
+ * the definition. There is a row of codec.c for each encoding that has one; all others go through the definition. A new
+ * encoding plugs in by a function in codec_impl.h and a row: everything that multiplies then reads it. */
 #ifndef QN_KERNELS_CODEC_CODEC_H
 #define QN_KERNELS_CODEC_CODEC_H
 

@@ -1,11 +1,12 @@
-/* Affine codes of 8 and 4 bits: (code - zero_point) * scale, a vector at a time. Both steps are exact or rounded once, as in
- * the definition, so the bits are the same. Four bits of a signed code come out as code + 8, which the zero point takes
- * back: numbers below 2^24 are exact in float32. */
+/* Affine codes of 8 and 4 bits: (code - zero_point) * scale, a vector at a time. Both steps are exact or rounded once,
+ * as in the definition, so the bits are the same. Four bits of a signed code come out as code + 8, which the zero point
+ * takes back: numbers below 2^24 are exact in float32. */
 #include "ir/groups.h"
 #include "kernels/codec/codec.h"
 #include "kernels/simd/simd.h"
 
-/* Lanes of neighbouring half bytes, low ones first, from a byte's boundary: a byte b in 16 bits is (b | b << 4) & 0x0f0f. */
+/* Lanes of neighbouring half bytes, low ones first, from a byte's boundary: a byte b in 16 bits is (b | b << 4) &
+ * 0x0f0f. */
 #if defined(__AVX512F__)
 VF_INLINE vf nibbles(const uint8_t *p, unsigned flip) {
     const __m128i wide = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)p));
@@ -125,9 +126,11 @@ VF_INLINE void blocks(const reader *r, const qn_groups *g, int64_t first, int64_
 void VF_NAME(qn_decode_affine)(const qn_const *c, int64_t first, int64_t n, float *out) {
     const qn_groups g = qn_const_groups(c);
     const qn_code_type *type = qn_code_type_of(c->code_dtype);
-    const reader r = {.type = type, .codes = c->part[QN_PART_CODES].data,
+    const reader r = {.type = type,
+                      .codes = c->part[QN_PART_CODES].data,
                       .zero_points = c->symmetric ? NULL : c->part[QN_PART_ZERO_POINTS].data,
-                      .scales = c->part[QN_PART_SCALES].data, .half_scales = c->scale_dtype == QN_F16,
+                      .scales = c->part[QN_PART_SCALES].data,
+                      .half_scales = c->scale_dtype == QN_F16,
                       .flip = type->bits == 4 && type->is_signed ? 8 : 0};
     if (g.block > 0 && g.inner == 1) {
         blocks(&r, &g, first, n, out);

@@ -34,7 +34,10 @@ qn_status qn_gemv_run(qn_context *ctx, const qn_gemm *g) {
         isa->pack(&g->a, i, 1, 0, g->k, 1, a + i * g->k);
     qn_gemv v = {g, a};
     int64_t groups = (g->n + QN_GEMV_COLUMNS - 1) / QN_GEMV_COLUMNS;
-    qn_parallel_for(ctx, groups, 1 + PIECE / (QN_GEMV_COLUMNS * (n + 1)), pick(isa), &v);
+    int64_t grain = 1 + PIECE / (QN_GEMV_COLUMNS * (n + 1));
+    if (g->b.k_stride != 1) /* long runs of each row of B, and eight pieces */
+        grain = grain > groups / 8 ? grain : groups / 8;
+    qn_parallel_for(ctx, groups, grain, pick(isa), &v);
     qn_scratch_give(ctx, a);
     return QN_OK;
 }

@@ -1,5 +1,5 @@
-/* Columns contiguous in memory: several vectors of columns at a time sum over k, which ascends as in the packed
- * product. Depth contiguous: four columns at a time, each a dot product in lanes; the lanes are added at the end. */
+/* Columns contiguous in memory: strips of columns sum over k, which ascends as in the packed product. Depth contiguous:
+ * four columns at a time, each a dot product in lanes; the lanes are added at the end. */
 #include "kernels/codec/codec.h"
 #include "kernels/gemm/gemv.h"
 #include "kernels/simd/simd.h"
@@ -35,38 +35,82 @@ static void scales_of(const qn_operand *b, qn_scale_axis along, int64_t first, i
 
 /* ---- columns contiguous ------------------------------------------------------------------------------------ */
 
-/* m rows by nv vectors of columns from j on. */
-VF_INLINE void columns(const int m, const int nv, const qn_dtype dtype, const qn_gemv *v, int64_t j, float *tiles) {
-    const qn_gemm *g = v->g;
-    const qn_operand *b = &g->b;
-    vf acc[QN_GEMV_ROWS][WIDE], scale[WIDE], zero[WIDE];
-    const bool scaled = b->scales != NULL, by_depth = scaled && b->scale_axis == QN_SCALE_DEPTH;
+/* A strip of columns is summed a few rows of B at a time, so that memory is read in long runs; its sums stay in the
+ * first-level cache. While rows are multiplied those after them are fetched. */
+enum { STRIP = 1024, STRIP_ROWS = 8, LINE = 64 };
+
+/* sums[i][0..nv vectors) += rows [k0, k0 + kn) of m by those columns, `n` of them there, from j on. `zeros`: zero
+ * points of the columns, or NULL; by_depth: scale and zero point are those of the row. */
+VF_INLINE void strip_rows(const int m, const int nv, const qn_dtype dtype, const bool full, const qn_gemv *v, int64_t j,
+                          int64_t n, int64_t k0, int64_t kn, bool by_depth, const float *zeros, float *sums) {
+    const qn_operand *b = &v->g->b;
+    const int64_t ahead = b->k_stride * STRIP_ROWS * (int64_t)qn_dtype_bytes(dtype);
+    vf acc[QN_GEMV_ROWS][WIDE], zero[WIDE];
+    VF_UNROLL
     for (int c = 0; c < nv; c++) {
+        VF_UNROLL
         for (int i = 0; i < m; i++)
-            acc[i][c] = vf_set1(0.0f);
-        scale[c] = zero[c] = vf_set1(0.0f);
-        if (scaled && !by_depth)
-            scales_of(b, QN_SCALE_X, j + c * VF_LANES, g->n, &scale[c], &zero[c]);
+            acc[i][c] = vf_load(sums + i * STRIP + c * VF_LANES);
+        zero[c] = zeros ? vf_load(zeros + c * VF_LANES) : vf_set1(0.0f);
     }
-    for (int64_t k = 0; k < g->k; k++) {
-        if (by_depth)
-            for (int c = 0; c < nv; c++) {
-                scale[c] = vf_set1(scale_of(b, k / b->scale_run));
+    for (int64_t k = k0; k < k0 + kn; k++) {
+        const char *row = (const char *)b->data + (k * b->k_stride + j) * (int64_t)qn_dtype_bytes(dtype);
+        const float scale = by_depth ? scale_of(b, k / b->scale_run) : 1.0f;
+        for (int64_t at = 0; full && at < nv * VF_LANES * (int64_t)qn_dtype_bytes(dtype); at += LINE)
+            __builtin_prefetch((const void *)((uintptr_t)row + (uintptr_t)(ahead + at)));
+        if (by_depth && b->zero_points)
+            for (int c = 0; c < nv; c++)
                 zero[c] = vf_set1(zero_of(b, k / b->scale_run));
-            }
         VF_UNROLL
         for (int c = 0; c < nv; c++) {
-            vf w = read_b(dtype, b->data, k * b->k_stride + j + c * VF_LANES, g->n - j - c * VF_LANES);
-            if (scaled)
-                w = vf_mul(vf_sub(w, zero[c]), scale[c]);
+            vf w = read_b(dtype, row, c * VF_LANES, full ? VF_LANES : n - c * VF_LANES);
+            if (b->zero_points)
+                w = vf_sub(w, zero[c]);
             VF_UNROLL
             for (int i = 0; i < m; i++)
-                acc[i][c] = vf_fma(vf_set1(v->a[i * g->k + k]), w, acc[i][c]);
+                acc[i][c] = vf_fma(vf_set1(v->a[i * v->g->k + k] * scale), w, acc[i][c]);
         }
     }
-    for (int c = 0; c < nv; c++)
+    VF_UNROLL
+    for (int c = 0; c < nv; c++) {
+        VF_UNROLL
         for (int i = 0; i < m; i++)
-            vf_store(tiles + (c / NV * QN_GEMV_ROWS + i) * NR + c % NV * VF_LANES, acc[i][c]);
+            vf_store(sums + i * STRIP + c * VF_LANES, acc[i][c]);
+    }
+}
+
+/* m rows by the columns [j0, j1), at most STRIP. */
+VF_INLINE void strip(const int m, const qn_dtype dtype, const qn_gemv *v, int64_t j0, int64_t j1) {
+    const qn_gemm *g = v->g;
+    const qn_operand *b = &g->b;
+    float sums[QN_GEMV_ROWS][STRIP] = {{0}}, zeros[STRIP], scales[STRIP];
+    const bool scaled = b->scales != NULL, by_depth = scaled && b->scale_axis == QN_SCALE_DEPTH;
+    const int64_t n = j1 - j0;
+    for (int64_t c = 0; scaled && !by_depth && c < n; c += VF_LANES) {
+        vf scale, zero;
+        scales_of(b, QN_SCALE_X, j0 + c, g->n, &scale, &zero);
+        vf_store(scales + c, scale);
+        vf_store(zeros + c, zero);
+    }
+    for (int64_t k = 0; k < g->k; k += STRIP_ROWS) {
+        const int64_t kn = g->k - k < STRIP_ROWS ? g->k - k : STRIP_ROWS;
+        const bool columns_have_zeros = b->zero_points && !by_depth;
+        int64_t c = 0;
+        for (; c + WIDE * VF_LANES <= n; c += WIDE * VF_LANES)
+            strip_rows(m, WIDE, dtype, true, v, j0 + c, n - c, k, kn, by_depth, columns_have_zeros ? zeros + c : NULL,
+                       sums[0] + c);
+        for (; c < n; c += VF_LANES)
+            strip_rows(m, 1, dtype, false, v, j0 + c, n - c, k, kn, by_depth, columns_have_zeros ? zeros + c : NULL,
+                       sums[0] + c);
+    }
+    for (int64_t c = 0; c < n; c += NR) {
+        float tile[QN_GEMV_ROWS][NR];
+        memset(tile, 0, sizeof tile);
+        for (int i = 0; i < m; i++)
+            for (int64_t l = 0; l < NR && c + l < n; l++)
+                tile[i][l] = scaled && !by_depth ? sums[i][c + l] * scales[c + l] : sums[i][c + l];
+        VF_NAME(qn_gemm_isa).finish(&g->c, tile[0], 0, j0 + c, m, n - c < NR ? n - c : NR, NULL, NULL);
+    }
 }
 
 /* ---- depth contiguous ----------------------------------------------------------------------------------------- */
@@ -84,41 +128,49 @@ VF_INLINE void dots(const int m, const int n, const qn_dtype dtype, const qn_gem
         for (int i = 0; i < m; i++)
             acc[i][c] = vf_set1(0.0f);
         int64_t at = scaled && b->scale_axis == QN_SCALE_X ? (j + c) / b->scale_run : 0;
-        scale[c] = vf_set1(scaled && !by_depth ? scale_of(b, at) : 0.0f);
+        scale[c] = vf_set1(scaled && !by_depth ? scale_of(b, at) : 1.0f);
         zero[c] = vf_set1(scaled && !by_depth ? zero_of(b, at) : 0.0f);
     }
-    for (int64_t k = 0; k < g->k; k += VF_LANES) {
-        int64_t left = g->k - k;
-        if (by_depth) {
-            scales_of(b, QN_SCALE_DEPTH, k, g->k, &scale[0], &zero[0]);
-            for (int c = 1; c < n; c++) {
-                scale[c] = scale[0];
-                zero[c] = zero[0];
-            }
-        }
-        vf x[QN_GEMV_ROWS];
-        VF_UNROLL
-        for (int i = 0; i < m; i++) /* zeros beyond the end */
-            x[i] = vf_read_n(QN_F32, v->a, i * g->k + k, left);
-        VF_UNROLL
-        for (int c = 0; c < n; c++) {
-            vf w = read_b(dtype, b->data, (j + c) * b->x_stride + k, left);
-            if (scaled)
-                w = vf_mul(vf_sub(w, zero[c]), scale[c]);
-            VF_UNROLL
-            for (int i = 0; i < m; i++)
-                acc[i][c] = vf_fma(x[i], w, acc[i][c]);
-        }
-    }
+#define DOT_STEP(LEFT)                                                                                                 \
+    do {                                                                                                               \
+        vf x[QN_GEMV_ROWS];                                                                                            \
+        VF_UNROLL                                                                                                      \
+        for (int i = 0; i < m; i++) /* zeros beyond the end */                                                         \
+            x[i] = vf_read_n(QN_F32, v->a, i * g->k + k, LEFT);                                                        \
+        if (by_depth) {                                                                                                \
+            vf s;                                                                                                      \
+            scales_of(b, QN_SCALE_DEPTH, k, g->k, &s, &zero[0]);                                                       \
+            for (int c = 1; c < n; c++)                                                                                \
+                zero[c] = zero[0];                                                                                     \
+            for (int i = 0; i < m; i++)                                                                                \
+                x[i] = vf_mul(x[i], s);                                                                                \
+        }                                                                                                              \
+        VF_UNROLL                                                                                                      \
+        for (int c = 0; c < n; c++) {                                                                                  \
+            vf w = read_b(dtype, b->data, (j + c) * b->x_stride + k, LEFT);                                            \
+            if (b->zero_points)                                                                                        \
+                w = vf_sub(w, zero[c]);                                                                                \
+            VF_UNROLL                                                                                                  \
+            for (int i = 0; i < m; i++)                                                                                \
+                acc[i][c] = vf_fma(x[i], w, acc[i][c]);                                                                \
+        }                                                                                                              \
+    } while (0)
+    int64_t k = 0;
+    for (; k + VF_LANES <= g->k; k += VF_LANES)
+        DOT_STEP(VF_LANES);
+    if (k < g->k)
+        DOT_STEP(g->k - k);
+#undef DOT_STEP
     VF_UNROLL
     for (int c = 0; c < n; c++) {
         VF_UNROLL
         for (int i = 0; i < m; i++)
-            tile[i * NR + c] = vf_sum(acc[i][c]);
+            tile[i * NR + c] = vf_sum(vf_mul(acc[i][c], scale[c]));
     }
 }
 
-/* ---- coded -------------------------------------------------------------------------------------------------------- */
+/* ---- coded --------------------------------------------------------------------------------------------------------
+ */
 
 enum { CODED_DEPTH = 1024, CHAINS = 4 };
 
@@ -154,30 +206,32 @@ VF_INLINE void coded_dot(const int m, const qn_gemv *v, int64_t j, float *tile) 
         tile[i * NR] = vf_sum(vf_add(vf_add(acc[i][0], acc[i][1]), vf_add(acc[i][2], acc[i][3])));
 }
 
-/* m rows by the columns [j0, j1), at most QN_GEMV_COLUMNS, columns contiguous. */
+/* m rows by the columns [j0, j1), at most STRIP, columns contiguous. */
 VF_INLINE void coded_columns(const int m, const qn_gemv *v, int64_t j0, int64_t j1) {
     const qn_gemm *g = v->g;
     const qn_operand *b = &g->b;
-    float w[QN_GEMV_COLUMNS], tiles[QN_GEMV_COLUMNS / NR][QN_GEMV_ROWS][NR];
+    float w[STRIP], sums[STRIP / NR][QN_GEMV_ROWS][NR];
     const int64_t n = j1 - j0;
     memset(w, 0, sizeof w);
-    memset(tiles, 0, sizeof tiles);
+    memset(sums, 0, sizeof sums);
     for (int64_t k = 0; k < g->k; k++) {
         b->coded->decode(b->coded->c, b->first + k * b->k_stride + j0, n, w);
-        for (int64_t c = 0; c < n; c += VF_LANES)
+        for (int64_t c = 0; c < n; c += VF_LANES) {
+            VF_UNROLL
             for (int i = 0; i < m; i++) {
-                float *sum = &tiles[c / NR][i][c % NR];
+                float *sum = &sums[c / NR][i][c % NR];
                 vf_store(sum, vf_fma(vf_set1(v->a[i * g->k + k]), vf_load(w + c), vf_load(sum)));
             }
+        }
     }
     for (int64_t c = 0; c < n; c += NR)
-        VF_NAME(qn_gemm_isa).finish(&g->c, tiles[c / NR][0], 0, j0 + c, m, n - c < NR ? n - c : NR, NULL, NULL);
+        VF_NAME(qn_gemm_isa).finish(&g->c, sums[c / NR][0], 0, j0 + c, m, n - c < NR ? n - c : NR, NULL, NULL);
 }
 
 VF_INLINE void coded_group(const int m, const qn_gemv *v, int64_t j0, int64_t j1) {
     if (v->g->b.k_stride != 1) {
-        for (int64_t j = j0; j < j1; j += QN_GEMV_COLUMNS)
-            coded_columns(m, v, j, j1 - j < QN_GEMV_COLUMNS ? j1 : j + QN_GEMV_COLUMNS);
+        for (int64_t j = j0; j < j1; j += STRIP)
+            coded_columns(m, v, j, j1 - j < STRIP ? j1 : j + STRIP);
         return;
     }
     for (int64_t j = j0; j < j1; j += NR) {
@@ -196,18 +250,8 @@ VF_INLINE void group(const int m, const qn_dtype dtype, const qn_gemv *v, int64_
     const qn_gemm *g = v->g;
     const qn_gemm_isa *isa = &VF_NAME(qn_gemm_isa);
     if (g->b.x_stride == 1) {
-        for (int64_t j = j0; j < j1; j += WIDE * VF_LANES) {
-            float tiles[WIDE / NV][QN_GEMV_ROWS][NR];
-            switch ((j1 - j + VF_LANES - 1) / VF_LANES) {
-            case 1: columns(m, 1, dtype, v, j, tiles[0][0]); break;
-            case 2: columns(m, 2, dtype, v, j, tiles[0][0]); break;
-            case 3: columns(m, 3, dtype, v, j, tiles[0][0]); break;
-            default: columns(m, WIDE, dtype, v, j, tiles[0][0]); break;
-            }
-            for (int64_t t = 0; t < WIDE / NV && j + t * NR < j1; t++)
-                isa->finish(&g->c, tiles[t][0], 0, j + t * NR, m, j1 - j - t * NR < NR ? j1 - j - t * NR : NR, NULL,
-                            NULL);
-        }
+        for (int64_t j = j0; j < j1; j += STRIP)
+            strip(m, dtype, v, j, j1 - j < STRIP ? j1 : j + STRIP);
         return;
     }
     for (int64_t j = j0; j < j1; j += NR) {

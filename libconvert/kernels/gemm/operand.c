@@ -66,8 +66,8 @@ void qn_codec_pack(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int
     const qn_gemm_isa *isa = op->pack_arg;
     const qn_coded *coded = op->coded;
     const bool by_depth = op->k_stride == 1 || op->x_stride != 1;
-    qn_operand plain = {.data = values, .dtype = QN_F32, .x_stride = by_depth ? RUN : 1, .k_stride = by_depth ? 1 : xn,
-                        .scale_run = 1};
+    qn_operand plain = {
+        .data = values, .dtype = QN_F32, .x_stride = by_depth ? RUN : 1, .k_stride = by_depth ? 1 : xn, .scale_run = 1};
     for (int64_t k = 0; k < kn; k += RUN) {
         const int64_t n = kn - k < RUN ? kn - k : RUN, from = op->first + x0 * op->x_stride + (k0 + k) * op->k_stride;
         for (int64_t i = 0; i < (by_depth ? xn : n); i++) {
