@@ -20,10 +20,11 @@ static int64_t band_rows(const qn_conv *c, int64_t outs) {
 }
 
 /* A row of the band, and the rows under one output row, must be of a sensible size. */
-bool qn_depthwise_fits(const qn_conv *c) {
+bool qn_depthwise_fits(const qn_kernel_args *args, const qn_conv *c) {
+    (void)args;
     int64_t phase, floats, row = row_floats(c, &phase);
-    return c->c == 1 && c->h.out > 0 && c->w.out > 0 && c->taps > 0 && qn_mul_i64(row, band_rows(c, 1), &floats) &&
-           floats <= 64 * BAND_FLOATS;
+    return c->c == 1 && c->groups > 1 && c->h.out > 0 && c->w.out > 0 && c->taps > 0 &&
+           qn_mul_i64(row, band_rows(c, 1), &floats) && floats <= 64 * BAND_FLOATS;
 }
 
 qn_status qn_depthwise_run(const qn_kernel_args *args, const qn_conv *c) {
