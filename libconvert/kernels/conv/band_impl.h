@@ -34,31 +34,44 @@ static void split(const qn_band *b, const float *line, float *to, int64_t phase)
     }
 }
 
+/* n zeros; `loose`: up to a vector more. */
+VF_INLINE void zeros(float *to, int64_t n, bool loose) {
+    const vf zero = vf_set1(0.0f);
+    for (int64_t j = 0; j < n; j += VF_LANES)
+        if (loose)
+            vf_store(to + j, zero);
+        else
+            vf_write_n(QN_F32, to, j, zero, n - j);
+}
+
 VF_INLINE void fill_as(const qn_dtype dtype, const qn_band *b, const void *plane, int64_t row, int64_t column,
                        float *line, float *to) {
-    const int64_t width = b->pitch * b->sw, phase = b->rows * b->pitch;
+    const int64_t width = b->pitch * b->sw, phase = b->rows * b->pitch, in_plane = b->in_h * b->in_w;
     /* columns [lo, hi) are of the image */
     const int64_t lo = clamp64(-column, 0, width), hi = clamp64(b->in_w - column, lo, width);
-    for (int64_t r = 0; r < b->rows * b->sh; r++) {
-        if (r % b->sh >= b->phases_h)
-            continue;
-        float *first = to + qn_band_offset(b, r, 0), *linear = b->sw == 1 ? first : line;
-        const int64_t y = row + r;
-        if (y < 0 || y >= b->in_h) {
-            for (int64_t p = 0; p < b->phases_w; p++)
-                memset(first + p * phase, 0, (size_t)b->pitch * sizeof *to);
-            continue;
+    for (int64_t p = 0; p < b->phases_h; p++)
+        for (int64_t i = 0; i < b->rows; i++) {
+            float *first = to + (p * b->phases_w * b->rows + i) * b->pitch, *linear = b->sw == 1 ? first : line;
+            const int64_t y = row + i * b->sh + p;
+            if (y < 0 || y >= b->in_h) {
+                for (int64_t k = 0; k < b->phases_w; k++)
+                    zeros(first + k * phase, b->pitch, false);
+                continue;
+            }
+            /* what lies behind a row is written after it, except behind the last row of a phase */
+            const bool loose = b->sw > 1 || i + 1 < b->rows || b->phases_h == 1;
+            const int64_t from = y * b->in_w + column;
+            zeros(linear, lo, loose);
+            if (loose && dtype == QN_F32 && from + hi + VF_LANES <= in_plane)
+                for (int64_t j = lo; j < hi; j += VF_LANES)
+                    vf_store(linear + j, vf_load((const float *)plane + from + j));
+            else
+                for (int64_t j = lo; j < hi; j += VF_LANES)
+                    vf_write_n(QN_F32, linear, j, vf_read_n(dtype, plane, from + j, hi - j), hi - j);
+            zeros(linear + hi, width - hi, loose);
+            if (b->sw > 1)
+                split(b, line, first, phase);
         }
-        const int64_t from = y * b->in_w + column;
-        for (int64_t j = 0; j < lo; j++)
-            linear[j] = 0.0f;
-        for (int64_t j = lo; j < hi; j += VF_LANES)
-            vf_write_n(QN_F32, linear, j, vf_read_n(dtype, plane, from + j, hi - j), hi - j);
-        for (int64_t j = hi; j < width; j++)
-            linear[j] = 0.0f;
-        if (b->sw > 1)
-            split(b, line, first, phase);
-    }
 }
 
 static void fill(const qn_band *b, const void *plane, int64_t row, int64_t column, float *line, float *to) {

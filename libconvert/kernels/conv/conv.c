@@ -127,7 +127,6 @@ static const struct strategy {
     bool (*fits)(const qn_kernel_args *args, const qn_conv *c);
     qn_status (*run)(const qn_kernel_args *args, const qn_conv *c);
 } g_strategies[] = {
-    {qn_depthwise_fits, qn_depthwise_run},
     {qn_conv_winograd_fits, qn_conv_winograd_run},
     {qn_conv_direct_fits, qn_conv_direct_run},
     {always, run_gemm},

@@ -27,6 +27,12 @@ static inline int64_t qn_band_offset(const qn_band *b, int64_t r, int64_t j) {
     return ((r % b->sh * b->phases_w + j % b->sw) * b->rows + r / b->sh) * b->pitch + j / b->sw;
 }
 
+/** Which positions along a band are outputs, and where: row * pitch + column is C's column first + row * step + column
+ *  when column < width. */
+typedef struct qn_runs {
+    int64_t pitch, width, first, step;
+} qn_runs;
+
 enum {
     QN_CONV_MAX_ROWS = 14, /**< of a panel of weights */
     QN_CONV_MAX_LANES = 16,
@@ -47,11 +53,14 @@ typedef struct qn_conv_isa {
     int lanes, max_rows;
     qn_conv_tile tile[QN_CONV_MAX_ROWS + 1]; /**< [rows], 1..max_rows */
 
-    /** Fill one channel's band: its row 0, column 0 is row `row`, column `column` of the image (may be outside).
+    /** Fill one channel's band: its row 0, column 0 is row `row`, column `column` of the image (may be outside). Up to
+     *  a vector behind it may be overwritten.
      *  `line`: room for sw * (pitch + lanes) floats, when sw > 1. */
     void (*fill)(const qn_band *b, const void *plane, int64_t row, int64_t column, float *line, float *to);
-    /** C[m + i, j ..] = act(from[i * stride ..] + bias) + residual for i < rows, n columns; reads whole vectors. */
-    void (*finish)(const qn_gemm_out *c, const float *from, int64_t stride, int64_t m, int rows, int64_t j, int64_t n);
+    /** Positions from .. from + n of rows m .. m + rows of C, those that are outputs (qn_runs):
+     *  act(tile[i * stride + position - from] + bias) + residual. Reads whole vectors. */
+    void (*finish)(const qn_gemm_out *c, const qn_runs *r, const float *tile, int64_t stride, int64_t m, int rows,
+                   int64_t from, int64_t n);
 
     /** u[e * plane + k * rows + i] = element e of G g Gᵀ, g = w[k][tap][i], for k < kn, i < rows. */
     void (*winograd_weights)(const float *w, int64_t kn, int rows, float *u, int64_t plane);

@@ -31,10 +31,11 @@ typedef struct direct {
     qn_tensor x;
     qn_gemm_out y;
     qn_operand w;
-    int64_t K, panels;                                     /* panels of a group */
-    int rows;                                              /* of a panel */
-    float *packed;                                         /* [groups][panels][K][rows] */
-    bool in_place;                                         /* the image is the band */
+    int64_t K, panels;    /* panels of a group */
+    int rows;             /* of a panel */
+    float *packed;        /* [groups][panels][K][rows] */
+    const float *weights; /* the same, or the weight itself where its rows are the panels */
+    bool in_place;        /* the image is the band */
     int64_t step_h, step_w, n_h, n_w, panel_step, n_panel; /* pieces: output rows and columns, panels; their numbers */
     int64_t grain;
     qn_band band;
@@ -118,30 +119,19 @@ typedef struct area {
     qn_gemm_out y;        /* of the group */
 } area;
 
-/* The columns from..from+n of a tile: runs of positions along the pitch, of which the first a->w are outputs. */
-static void write_runs(const direct *d, const area *a, const float *tile, int64_t stride, int64_t panel, int64_t pitch,
-                       int64_t from, int64_t n) {
-    const int64_t m = panel * d->rows;
-    const int rows = (int)min64(d->rows, d->c.m - m);
-    for (int64_t row = from / pitch; row * pitch < from + n; row++) {
-        int64_t begin = max64(from, row * pitch), end = min64(from + n, row * pitch + a->w);
-        if (begin < end)
-            d->isa->finish(&a->y, tile + (begin - from), stride, m, rows,
-                           (a->h0 + row) * d->c.w.out + a->w0 + begin - row * pitch, end - begin);
-    }
-}
-
 /* `exact`: nothing behind the last position may be read (it is a whole number of vectors then). */
 static void multiply(const direct *d, const area *a, const float *b, const int32_t *offsets, int64_t pitch, bool exact,
                      float *tile) {
     const qn_conv_tile *t = &d->isa->tile[d->rows];
     const int64_t lanes = d->isa->lanes, wide = t->vectors * lanes, n = (a->h - 1) * pitch + a->w;
+    const qn_runs runs = {pitch, a->w, a->h0 * d->c.w.out + a->w0, d->c.w.out};
     for (int64_t q = 0, step; q < n; q += step) {
         bool whole = n - q >= wide || (!exact && 2 * (n - q) > wide);
         step = whole ? wide : lanes;
         for (int64_t p = a->p0; p < a->p1; p++) {
             (whole ? t->wide : t->one)(d->K, a->packed + p * d->K * d->rows, b + q, offsets, tile, step);
-            write_runs(d, a, tile, step, p, pitch, q, min64(step, n - q));
+            const int64_t m = p * d->rows;
+            d->isa->finish(&a->y, &runs, tile, step, m, (int)min64(d->rows, d->c.m - m), q, min64(step, n - q));
         }
     }
 }
@@ -166,7 +156,7 @@ static void run_pieces(void *arg, int64_t begin, int64_t end, int worker) {
         a.w = min64(d->step_w, c->w.out - a.w0);
         a.p0 = i % d->n_panel * d->panel_step;
         a.p1 = min64(d->panels, a.p0 + d->panel_step);
-        a.packed = d->packed + group * d->panels * d->K * d->rows;
+        a.packed = d->weights + group * d->panels * d->K * d->rows;
         a.y = qn_conv_out_at(&d->y, c, batch);
         const void *x = qn_elem(d->x.data, d->x.dtype, batch * c->c * c->in_plane);
         if (d->in_place) {
@@ -273,7 +263,11 @@ qn_status qn_conv_direct_run(const qn_kernel_args *args, const qn_conv *conv) {
     d.local = scratch + 2 * offsets;
     d.packed = scratch + (n - packed);
     find_offsets(&d);
-    qn_parallel_for(args->ctx, d.c.groups * d.panels, 1 + PACK_WORK / (d.K * d.rows), pack_weights, &d);
+    d.weights = d.packed;
+    if (d.rows == 1 && d.w.dtype == QN_F32)
+        d.weights = d.w.data;
+    else
+        qn_parallel_for(args->ctx, d.c.groups * d.panels, 1 + PACK_WORK / (d.K * d.rows), pack_weights, &d);
     qn_parallel_for(args->ctx, d.c.images * d.c.groups * d.n_h * d.n_w * d.n_panel, d.grain, run_pieces, &d);
     qn_scratch_give(args->ctx, scratch);
     return QN_OK;

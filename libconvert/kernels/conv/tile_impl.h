@@ -51,20 +51,29 @@ VF_INLINE void tile(const int rows, const int vectors, int64_t kn, const float *
 CONV_TILES(TILE)
 #define TILE_ENTRY(ROWS, VECTORS) [ROWS] = {VECTORS, wide_##ROWS, one_##ROWS},
 
-VF_INLINE void finish_as(const qn_activation_kind kind, const qn_gemm_out *c, const float *from, int64_t stride,
-                         int64_t m, int rows, int64_t j, int64_t n) {
-    for (int i = 0; i < rows; i++, m++) {
-        vf bias = vf_set1(c->bias.data ? qn_read_float(c->bias.dtype, c->bias.data, m * c->bias.row_stride) : 0.0f);
-        for (int64_t v = 0; v < n; v += VF_LANES) {
-            vf y = vf_activate(kind, &c->act, vf_add(vf_load(from + i * stride + v), bias));
-            if (c->residual.data)
-                y = vf_add(y,
-                           vf_read_n(c->residual.dtype, c->residual.data, m * c->residual.row_stride + j + v, n - v));
-            vf_write_n(c->dtype, c->data, m * c->row_stride + j + v, y, n - v);
+VF_INLINE void finish_as(const qn_activation_kind kind, const qn_gemm_out *c, const qn_runs *r, const float *tile,
+                         int64_t stride, int64_t m, int rows, int64_t from, int64_t n) {
+    for (int64_t row = from / r->pitch, at; at = row * r->pitch, at < from + n; row++) {
+        const int64_t begin = at > from ? at : from, end = at + r->width < from + n ? at + r->width : from + n;
+        const int64_t j = r->first + row * r->step + begin - at;
+        const float *p = tile + (begin - from);
+        for (int i = 0; i < rows; i++, p += stride) {
+            const int64_t to = (m + i) * c->row_stride + j;
+            vf bias =
+                vf_set1(c->bias.data ? qn_read_float(c->bias.dtype, c->bias.data, (m + i) * c->bias.row_stride) : 0.0f);
+            for (int64_t v = 0; v < end - begin; v += VF_LANES) {
+                const int64_t lanes = end - begin - v;
+                vf y = vf_activate(kind, &c->act, vf_add(vf_load(p + v), bias));
+                if (c->residual.data)
+                    y = vf_add(y, vf_read_n(c->residual.dtype, c->residual.data,
+                                            (m + i) * c->residual.row_stride + j + v, lanes));
+                vf_write_n(c->dtype, c->data, to + v, y, lanes);
+            }
         }
     }
 }
 
-static void finish(const qn_gemm_out *c, const float *from, int64_t stride, int64_t m, int rows, int64_t j, int64_t n) {
-    VF_BY_ACTIVATION(c->act.kind, finish_as(KIND, c, from, stride, m, rows, j, n))
+static void finish(const qn_gemm_out *c, const qn_runs *r, const float *tile, int64_t stride, int64_t m, int rows,
+                   int64_t from, int64_t n) {
+    VF_BY_ACTIVATION(c->act.kind, finish_as(KIND, c, r, tile, stride, m, rows, from, n))
 }

@@ -123,9 +123,13 @@ static void run_pieces(void *arg, int64_t begin, int64_t end, int worker) {
         const qn_gemm_out y = qn_conv_out_at(&d->y, c, batch);
         for (int64_t r = 0, m = d->p0 * d->rows; r < d->n_panels * d->rows && m < c->m; r++, m++) {
             d->isa->winograd_output(out + r * n, out_plane, n, rows, n);
-            for (int64_t h = th0 * TILE; h < min64((th0 + th) * TILE, c->h.out); h++)
-                d->isa->finish(&y, rows + (h % TILE * n + (h / TILE - th0) * b.pitch) * TILE, 0, m, 1,
-                               h * c->w.out + tw0 * TILE, min64(tw * TILE, c->w.out - tw0 * TILE));
+            for (int64_t h = th0 * TILE; h < min64(th0 * TILE + TILE, c->h.out); h++) {
+                const qn_runs runs = {b.pitch * TILE, min64(tw * TILE, c->w.out - tw0 * TILE),
+                                      h * c->w.out + tw0 * TILE, TILE * c->w.out};
+                const int64_t n_rows = min64(th, ceil_div(c->h.out - h, TILE));
+                d->isa->finish(&y, &runs, rows + (h - th0 * TILE) * n * TILE, 0, m, 1, 0,
+                               (n_rows - 1) * runs.pitch + runs.width);
+            }
         }
     }
 }
