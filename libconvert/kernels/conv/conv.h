@@ -2,9 +2,8 @@
  *
  *   Conv           a product W [M/g, C/g taps] · X' for each image and group, where X'[(c, tap), position] is the input
  *                  under the tap. By the first strategy of conv.c that fits:
- *     depthwise      one input channel a group: sums over the taps in registers, along rows
- *     winograd       3x3, stride 1: 36 products over 4x4 tiles of outputs instead of 144
- *     direct         few weights: rows of X' are read where they lie in a padded band of the image
+ *     winograd       3x3, stride 1, from 8 channels on: 36 products for a 4x4 tile of outputs instead of 144
+ *     direct         depthwise, few weights: rows of X' are read where they lie in a padded band of the image
  *     gemm           the packed product; panels of X' are packed straight from the image
  *   ConvTranspose  Wᵀ [M/g taps, C/g] · X, then each output gathers the columns that lie over it
  *
@@ -38,8 +37,6 @@ bool qn_conv_winograd_fits(const qn_kernel_args *args, const qn_conv *c);
 QN_MUST_USE qn_status qn_conv_winograd_run(const qn_kernel_args *args, const qn_conv *c);
 bool qn_conv_direct_fits(const qn_kernel_args *args, const qn_conv *c);
 QN_MUST_USE qn_status qn_conv_direct_run(const qn_kernel_args *args, const qn_conv *c);
-bool qn_depthwise_fits(const qn_kernel_args *args, const qn_conv *c);
-QN_MUST_USE qn_status qn_depthwise_run(const qn_kernel_args *args, const qn_conv *c);
 
 /** qn_pack_fn whose operand is an image [c, in_plane] of F32, F16 or BF16: x walks over output positions, k over
  *  (channel, tap), pack_arg is a qn_conv. */
@@ -47,23 +44,5 @@ qn_pack_fn qn_conv_pack_of(const qn_context *ctx);
 void qn_conv_pack_scalar(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
 void qn_conv_pack_avx2(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
 void qn_conv_pack_avx512(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
-
-/** Depthwise rows: what a piece of work needs. */
-typedef struct qn_depthwise {
-    const qn_conv *conv;
-    qn_tensor x, y;           /**< data and dtype */
-    const float *w;           /**< [M, taps] */
-    qn_addend bias, residual; /**< row: output channel (bias) or plane (residual) */
-    qn_activation act;
-    int64_t band, bands; /**< output rows of a piece; pieces of a plane */
-    int64_t row_floats;  /**< of a padded input row: stride phases, each phase_floats long */
-    int64_t phase_floats;
-    float *rows; /**< for each worker worker_floats */
-    int64_t worker_floats;
-} qn_depthwise;
-/** A qn_pool_fn over planes * bands. */
-void qn_depthwise_scalar(void *d, int64_t begin, int64_t end, int worker);
-void qn_depthwise_avx2(void *d, int64_t begin, int64_t end, int worker);
-void qn_depthwise_avx512(void *d, int64_t begin, int64_t end, int worker);
 
 #endif

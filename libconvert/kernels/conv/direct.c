@@ -88,7 +88,8 @@ static int64_t least_band(const qn_conv *c) {
 bool qn_conv_direct_fits(const qn_kernel_args *args, const qn_conv *c) {
     (void)args;
     int64_t weights;
-    if (c->c == 0 || c->taps == 0 || c->out_plane < 8 || c->taps > WEIGHT_FLOATS)
+    if (c->c == 0 || c->taps == 0 || (c->groups == 1 && c->out_plane < QN_CONV_MAX_LANES / 2) ||
+        c->taps > WEIGHT_FLOATS)
         return false;
     if (!qn_mul_i64(c->c * c->taps, c->m + QN_CONV_MAX_ROWS, &weights) || !qn_mul_i64(weights, c->groups, &weights))
         return false;

@@ -51,8 +51,9 @@ VF_INLINE void tile(const int rows, const int vectors, int64_t kn, const float *
 CONV_TILES(TILE)
 #define TILE_ENTRY(ROWS, VECTORS) [ROWS] = {VECTORS, wide_##ROWS, one_##ROWS},
 
-VF_INLINE void finish_as(const qn_activation_kind kind, const qn_gemm_out *c, const qn_runs *r, const float *tile,
-                         int64_t stride, int64_t m, int rows, int64_t from, int64_t n) {
+/* `plain`: float32 and no residual. */
+VF_INLINE void finish_as(const qn_activation_kind kind, const bool plain, const qn_gemm_out *c, const qn_runs *r,
+                         const float *tile, int64_t stride, int64_t m, int rows, int64_t from, int64_t n) {
     for (int64_t row = from / r->pitch, at; at = row * r->pitch, at < from + n; row++) {
         const int64_t begin = at > from ? at : from, end = at + r->width < from + n ? at + r->width : from + n;
         const int64_t j = r->first + row * r->step + begin - at;
@@ -64,10 +65,10 @@ VF_INLINE void finish_as(const qn_activation_kind kind, const qn_gemm_out *c, co
             for (int64_t v = 0; v < end - begin; v += VF_LANES) {
                 const int64_t lanes = end - begin - v;
                 vf y = vf_activate(kind, &c->act, vf_add(vf_load(p + v), bias));
-                if (c->residual.data)
+                if (!plain && c->residual.data)
                     y = vf_add(y, vf_read_n(c->residual.dtype, c->residual.data,
                                             (m + i) * c->residual.row_stride + j + v, lanes));
-                vf_write_n(c->dtype, c->data, to + v, y, lanes);
+                vf_write_n(plain ? QN_F32 : c->dtype, c->data, to + v, y, lanes);
             }
         }
     }
@@ -75,5 +76,8 @@ VF_INLINE void finish_as(const qn_activation_kind kind, const qn_gemm_out *c, co
 
 static void finish(const qn_gemm_out *c, const qn_runs *r, const float *tile, int64_t stride, int64_t m, int rows,
                    int64_t from, int64_t n) {
-    VF_BY_ACTIVATION(c->act.kind, finish_as(KIND, c, r, tile, stride, m, rows, from, n))
+    if (c->dtype == QN_F32 && !c->residual.data)
+        VF_BY_ACTIVATION(c->act.kind, finish_as(KIND, true, c, r, tile, stride, m, rows, from, n))
+    else
+        VF_BY_ACTIVATION(c->act.kind, finish_as(KIND, false, c, r, tile, stride, m, rows, from, n))
 }

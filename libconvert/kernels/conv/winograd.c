@@ -5,12 +5,15 @@
  * (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015; the matrices are in winograd_impl.h.)
  * 36 multiply-adds a channel and tile where the sum over taps has 144.
  *
- * Accuracy. The transforms are exact but for rounding, which they amplify: where rounding of a product sum of C
- * channels is within u (C + t) sum |g| |d|, here it is within u (C + t) |Aᵀ| [ (|G| |g| |G|ᵀ) ⊙ (|B|ᵀ |d| |B|) ] |A|,
- * at most K² times max |g| max |d| C, K the largest row sum of |Aᵀ| diag(row sums of |G| times those of |Bᵀ|). For the
- * usual points 0, ±1, ±2 K is 48, for 0, ±2/3, ±3/2 23.2: so it is these. Measured with normally distributed inputs and
- * weights and C = 64, the root mean square error is 1.9 times that of the direct sum (4.2 times with the usual
- * points). A NaN or an infinity of the input makes the whole tile NaN.
+ * Accuracy. Rounding errors of the transformed inputs and of the sums over C channels are about u sqrt(C / 6 + 4) of
+ * their sizes, with u = 2^-24, as long as they are independent (a random walk of C steps; a few roundings in the
+ * transforms). The transforms amplify them: for inputs and weights of independent elements, output (i, j) of a tile is
+ * off by u sqrt(C / 6 + 4) s(i) s(j) / 3 of its own size (a sum of 9 C products), s(i)^2 = sum over e of
+ * A(e, i)^2 |G(e)|^2 |B(e)|^2 with the rows of G and Bᵀ. For the points 0, ±2/3, ±3/2 s is 4.6, 2.7, 2.7, 4.6, for the
+ * usual 0, ±1, ±2 it is 3.0, 2.9, 4.2, 9.7: 7.2 u sqrt(C / 6 + 4) at the worst output instead of 31. Measured with
+ * C = 64 the root mean square error is 1.9 times that of the direct sum (4.2 times with the usual points). In the worst
+ * case the factor is (23.2 / 3)^2, the largest row sum of |Aᵀ| diag(|G| 1 |Bᵀ| 1) in place of s. A NaN or an infinity
+ * of the input makes the whole tile NaN.
  *
  * A piece of work is a band of tiles. For each channel the input under it is copied to a band of 4x4 phases (qn_band),
  * in which element (i, j) of neighbouring tiles are neighbours; tiles are counted along its pitch, so that short rows
