@@ -53,10 +53,8 @@ typedef struct qn_conv_isa {
     int lanes, max_rows;
     qn_conv_tile tile[QN_CONV_MAX_ROWS + 1]; /**< [rows], 1..max_rows */
 
-    /** Fill one channel's band: its row 0, column 0 is row `row`, column `column` of the image (may be outside). Up to
-     *  a vector behind it may be overwritten.
-     *  `line`: room for sw * (pitch + lanes) floats, when sw > 1. */
-    void (*fill)(const qn_band *b, const void *plane, int64_t row, int64_t column, float *line, float *to);
+    /** Fill one channel's band: its row 0, column 0 is row `row`, column `column` of the image (may be outside). */
+    void (*fill)(const qn_band *b, const void *plane, int64_t row, int64_t column, float *to);
     /** Positions from .. from + n of rows m .. m + rows of C, those that are outputs (qn_runs):
      *  act(tile[i * stride + position - from] + bias) + residual. Reads whole vectors. */
     void (*finish)(const qn_gemm_out *c, const qn_runs *r, const float *tile, int64_t stride, int64_t m, int rows,

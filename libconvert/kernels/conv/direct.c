@@ -41,8 +41,8 @@ typedef struct direct {
     qn_band band;
     int64_t channel;          /* floats of a channel of the band: an odd number of cache lines */
     int32_t *offsets, *close; /* [K]: of taps in a band; in a band one vector wide */
-    float *local;             /* for each worker local_floats: a tile, a line of the image, a band */
-    int64_t local_floats, line_floats;
+    float *local;             /* for each worker local_floats: a tile, a band */
+    int64_t local_floats;
 } direct;
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -138,17 +138,17 @@ static void multiply(const direct *d, const area *a, const float *b, const int32
 }
 
 static void fill(const direct *d, const qn_band *band, int64_t channel, const void *x, int64_t h0, int64_t w0,
-                 float *line, float *to) {
+                 float *to) {
     const qn_conv *c = &d->c;
     for (int64_t k = 0; k < c->c; k++)
         d->isa->fill(band, qn_elem(x, d->x.dtype, k * c->in_plane), h0 * c->h.stride - c->h.pad_begin,
-                     w0 * c->w.stride - c->w.pad_begin, line, to + k * channel);
+                     w0 * c->w.stride - c->w.pad_begin, to + k * channel);
 }
 
 static void run_pieces(void *arg, int64_t begin, int64_t end, int worker) {
     const direct *d = arg;
     const qn_conv *c = &d->c;
-    float *tile = d->local + worker * d->local_floats, *line = tile + TILE_FLOATS, *own = line + d->line_floats;
+    float *tile = d->local + worker * d->local_floats, *own = tile + TILE_FLOATS;
     int64_t filled = -1;
     for (int64_t i = begin; i < end; i++) {
         int64_t place = i / d->n_panel, batch = place / (d->n_h * d->n_w), group = batch % c->groups;
@@ -168,13 +168,13 @@ static void run_pieces(void *arg, int64_t begin, int64_t end, int worker) {
             a.w0 += a.w, a.w = w % lanes;
             if (a.w > 0) {
                 qn_band narrow = band_of(d, 1, lanes);
-                fill(d, &narrow, lanes, x, 0, a.w0, line, own);
+                fill(d, &narrow, lanes, x, 0, a.w0, own);
                 multiply(d, &a, own, d->close, lanes, true, tile);
             }
             continue;
         }
         if (filled != place)
-            fill(d, &d->band, d->channel, x, a.h0, a.w0, line, own);
+            fill(d, &d->band, d->channel, x, a.h0, a.w0, own);
         filled = place;
         multiply(d, &a, own, d->offsets, d->band.pitch, false, tile);
     }
@@ -246,9 +246,7 @@ qn_status qn_conv_direct_run(const qn_kernel_args *args, const qn_conv *conv) {
     cut(&d);
     d.band = band_of(&d, d.step_h, d.step_w);
     d.channel = d.in_place ? d.c.in_plane : channel_floats(&d.band);
-    d.line_floats = d.c.w.stride > 1 ? whole_lines(d.c.w.stride * (d.band.pitch + QN_CONV_MAX_LANES)) : 0;
-    d.local_floats =
-        TILE_FLOATS + d.line_floats + QN_CONV_SLACK + whole_lines(d.c.c * (d.in_place ? QN_CONV_MAX_LANES : d.channel));
+    d.local_floats = TILE_FLOATS + QN_CONV_SLACK + whole_lines(d.c.c * (d.in_place ? QN_CONV_MAX_LANES : d.channel));
     /* bounded by what qn_conv_direct_fits allows, except for the number of threads */
     const int64_t offsets = whole_lines(d.K), packed = d.c.groups * d.panels * d.K * d.rows;
     int64_t n;

@@ -47,7 +47,7 @@ typedef struct winograd {
     int64_t packed_plane;
     int64_t tiles_h, tiles_w, step_h, step_w, n_h, n_w; /* of the image, of a piece; pieces */
     float *local;                                       /* for each worker local_floats */
-    int64_t local_floats, band_floats, line_floats, in_floats, products_floats;
+    int64_t local_floats, band_floats, in_floats, products_floats;
 } winograd;
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -105,7 +105,7 @@ static void products(const winograd *d, const float *in, int64_t in_plane, float
 static void run_pieces(void *arg, int64_t begin, int64_t end, int worker) {
     const winograd *d = arg;
     const qn_conv *c = d->c;
-    float *band = d->local + worker * d->local_floats, *line = band + d->band_floats, *in = line + d->line_floats;
+    float *band = d->local + worker * d->local_floats, *in = band + d->band_floats;
     float *out = in + d->in_floats, *rows = out + d->products_floats;
     for (int64_t i = begin; i < end; i++) {
         const int64_t image = i / (d->n_h * d->n_w), batch = image * c->groups + d->group;
@@ -118,7 +118,7 @@ static void run_pieces(void *arg, int64_t begin, int64_t end, int worker) {
         element_offsets(&b, elements);
         for (int64_t k = 0; k < c->c; k++) {
             const void *plane = qn_elem(d->x.data, d->x.dtype, (batch * c->c + k) * c->in_plane);
-            d->isa->fill(&b, plane, th0 * TILE - c->h.pad_begin, tw0 * TILE - c->w.pad_begin, line, band);
+            d->isa->fill(&b, plane, th0 * TILE - c->h.pad_begin, tw0 * TILE - c->w.pad_begin, band);
             d->isa->winograd_input(band, elements, n, in + k * n, in_plane);
             channels[k] = (int32_t)(k * n);
         }
@@ -185,12 +185,11 @@ qn_status qn_conv_winograd_run(const qn_kernel_args *args, const qn_conv *c) {
     cut(&d, max64(QN_CONV_MAX_LANES, min64(share, BAND_FLOATS / (ELEMENTS * (c->c + pass * d.rows)))));
     const int64_t tiles = whole(d.step_h * (d.step_w + 1) - 1, d.isa->lanes);
     d.band_floats = whole(TILE * TILE * (d.step_h + 1) * (d.step_w + 1) + QN_CONV_SLACK, LINE_FLOATS);
-    d.line_floats = whole(TILE * (d.step_w + 1 + QN_CONV_MAX_LANES), LINE_FLOATS);
     d.in_floats = ELEMENTS * spread(c->c * tiles);
     d.products_floats = ELEMENTS * spread(pass * d.rows * tiles);
-    d.local_floats = max64(d.band_floats + d.line_floats + d.in_floats + d.products_floats + 4 * TILE * tiles +
-                               QN_CONV_MAX_LANES + c->c,
-                           K * d.rows + QN_CONV_MAX_LANES);
+    d.local_floats =
+        max64(d.band_floats + d.in_floats + d.products_floats + 4 * TILE * tiles + QN_CONV_MAX_LANES + c->c,
+              K * d.rows + QN_CONV_MAX_LANES);
     d.local_floats = whole(d.local_floats, LINE_FLOATS);
     const int64_t packed = ELEMENTS * spread(pass * c->c * d.rows);
     int64_t n;
