@@ -169,6 +169,10 @@ static const conv_case g_transpose[] = {
     {"", {1, 3, 4, 5}, {3, 4, 3, 3}},
     {"strides=[2,2]", {2, 3, 4, 5}, {3, 4, 2, 2}},
     {"strides=[4,4]", {1, 16, 7, 9}, {16, 5, 4, 4}},
+    {"strides=[2,2]", {1, 6, 9, 37}, {6, 3, 2, 2}},
+    {"strides=[4,4]", {1, 5, 4, 35}, {5, 2, 4, 4}},
+    {"strides=[3,3]", {2, 3, 5, 21}, {3, 2, 3, 3}},
+    {"strides=[2,2], output_padding=[1,1]", {1, 3, 5, 21}, {3, 2, 2, 2}},
     {"strides=[2,3], pads=[1,0,2,1], output_padding=[1,2]", {1, 2, 5, 4}, {2, 3, 3, 4}},
     {"dilations=[2,1], group=2, strides=[1,2]", {1, 4, 5, 6}, {4, 3, 3, 3}},
     {"strides=[3,3], output_shape=[14,16]", {1, 2, 4, 5}, {2, 2, 3, 3}},
@@ -186,7 +190,7 @@ QN_TEST(kernels_conv_transpose_shapes) {
 }
 
 QN_TEST(kernels_conv_transpose_halves) {
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 10; i++) {
         check("ConvTranspose", &g_transpose[i], 4, QN_F16, true, EXACT);
         check("ConvTranspose", &g_transpose[i], 4, QN_BF16, true, EXACT);
     }

@@ -1,4 +1,4 @@
-/* Filling a padded band of the input (qn_band), for one instruction set. */
+/* Filling a padded band of the input (qn_band), and the reverse, weaving rows together, for one instruction set. */
 #include "kernels/conv/conv_isa.h"
 #include "kernels/simd/simd.h"
 
@@ -97,4 +97,31 @@ static void fill(const qn_band *b, const void *plane, int64_t row, int64_t colum
     case QN_BF16: fill_as(QN_BF16, b, plane, row, column, to); break;
     default: fill_as(QN_F32, b, plane, row, column, to); break;
     }
+}
+
+static void weave(const float *from, int64_t plane, int64_t s, int64_t n, float bias, float *to) {
+    const vf b = vf_set1(bias);
+    int64_t i = 0;
+    if (s == 2) {
+        for (; i + VF_LANES <= n; i += VF_LANES) {
+            vf r[2];
+            vf_zip(vf_load(from + i), vf_load(from + plane + i), &r[0], &r[1]);
+            vf_store(to + 2 * i, vf_add(r[0], b));
+            vf_store(to + 2 * i + VF_LANES, vf_add(r[1], b));
+        }
+    } else if (s == 4) {
+        for (; i + VF_LANES <= n; i += VF_LANES) {
+            vf even[2], odd[2], r[4];
+            vf_zip(vf_load(from + i), vf_load(from + 2 * plane + i), &even[0], &even[1]);
+            vf_zip(vf_load(from + plane + i), vf_load(from + 3 * plane + i), &odd[0], &odd[1]);
+            vf_zip(even[0], odd[0], &r[0], &r[1]);
+            vf_zip(even[1], odd[1], &r[2], &r[3]);
+            VF_UNROLL
+            for (int k = 0; k < 4; k++)
+                vf_store(to + 4 * i + k * VF_LANES, vf_add(r[k], b));
+        }
+    }
+    for (; i < n; i++)
+        for (int64_t k = 0; k < s; k++)
+            to[i * s + k] = from[k * plane + i] + bias;
 }

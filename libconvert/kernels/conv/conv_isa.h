@@ -1,5 +1,5 @@
-/* What each instruction set gives direct.c and winograd.c: padded bands of the input, products of narrow panels with
- * rows of it, and the transforms of F(4x4, 3x3). */
+/* What each instruction set gives direct.c, winograd.c and conv_transpose.c: padded bands of the input, products of
+ * narrow panels with rows of it, the transforms of F(4x4, 3x3), rows woven together. */
 #ifndef QN_KERNELS_CONV_CONV_ISA_H
 #define QN_KERNELS_CONV_CONV_ISA_H
 
@@ -55,6 +55,8 @@ typedef struct qn_conv_isa {
 
     /** Fill one channel's band: its row 0, column 0 is row `row`, column `column` of the image (may be outside). */
     void (*fill)(const qn_band *b, const void *plane, int64_t row, int64_t column, float *to);
+    /** to[i * s + k] = from[k * plane + i] + bias for i < n, k < s. */
+    void (*weave)(const float *from, int64_t plane, int64_t s, int64_t n, float bias, float *to);
     /** Positions from .. from + n of rows m .. m + rows of C, those that are outputs (qn_runs):
      *  act(tile[i * stride + position - from] + bias) + residual. Reads whole vectors. */
     void (*finish)(const qn_gemm_out *c, const qn_runs *r, const float *tile, int64_t stride, int64_t m, int rows,
