@@ -74,6 +74,9 @@ static const conv_case g_direct[] = {
     {"group=9, pads=[1,1,1,1]", {1, 9, 120, 160}, {9, 1, 3, 3}},
     {"group=9, pads=[0,1,1,0], strides=[2,2]", {1, 9, 47, 160}, {18, 1, 3, 3}},
     {"group=3, pads=[1,1,1,1]", {1, 3, 2, 3}, {3, 1, 3, 3}},
+    {"strides=[1000,2000000000], pads=[1,1,1,1]", {1, 2, 9, 9}, {4, 2, 3, 3}},
+    {"pads=[0,1,0,1], strides=[1,3]", {1, 2, 1, 200}, {3, 2, 1, 5}},
+    {"", {1, 4000, 3, 5}, {2, 4000, 1, 1}}, /* a band of so many channels is too large */
 };
 
 QN_TEST(kernels_conv_direct) {

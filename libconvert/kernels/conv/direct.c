@@ -77,10 +77,10 @@ static qn_band band_of(const direct *d, int64_t step_h, int64_t step_w) {
 
 /* Floats of the smallest band: one row, whole when there are several; INT64_MAX: out of range. */
 static int64_t least_band(const qn_conv *c) {
-    int64_t row = c->h.out == 1 ? QN_CONV_SLACK : c->w.out, n, m;
+    int64_t row = c->h.out == 1 || qn_conv_pointwise(c) ? QN_CONV_SLACK : c->w.out, n, m;
     if (!qn_add_i64(row, reach(&c->w), &row) || !qn_mul_i64(row, phases(&c->w), &n) ||
         !qn_mul_i64(phases(&c->h), 1 + reach(&c->h), &m) || !qn_mul_i64(n, m, &n) ||
-        !qn_mul_i64(n + 2 * LINE_FLOATS, c->c, &n))
+        !qn_add_i64(n, 2 * LINE_FLOATS, &n) || !qn_mul_i64(n, c->c, &n))
         return INT64_MAX;
     return n;
 }
@@ -88,16 +88,13 @@ static int64_t least_band(const qn_conv *c) {
 bool qn_conv_direct_fits(const qn_kernel_args *args, const qn_conv *c) {
     (void)args;
     int64_t weights;
-    if (c->c == 0 || c->taps == 0 || (c->groups == 1 && c->out_plane < QN_CONV_MAX_LANES / 2) ||
-        c->taps > WEIGHT_FLOATS)
+    /* panels are as full as their number allows, so packed weights are less than twice these */
+    if (c->c == 0 || c->taps == 0 || !qn_mul_i64(c->c, c->taps, &weights) || !qn_mul_i64(weights, c->m, &weights) ||
+        !qn_mul_i64(weights, c->groups, &weights) || weights > WEIGHT_FLOATS)
         return false;
-    if (!qn_mul_i64(c->c * c->taps, c->m + QN_CONV_MAX_ROWS, &weights) || !qn_mul_i64(weights, c->groups, &weights))
+    if (c->groups == 1 && c->out_plane < QN_CONV_MAX_LANES / 2)
         return false;
-    if (weights > WEIGHT_FLOATS || c->in_plane > INT32_MAX / c->c)
-        return false;
-    if (qn_conv_pointwise(c))
-        return c->m <= 64;
-    return least_band(c) <= MAX_BAND_FLOATS && c->w.stride <= INT32_MAX && c->h.stride <= INT32_MAX;
+    return c->in_plane <= INT32_MAX / c->c && least_band(c) <= MAX_BAND_FLOATS;
 }
 
 /* ---- a piece ---------------------------------------------------------------------------------------------- */
