@@ -120,6 +120,12 @@ static qn_status run_gemm(const qn_kernel_args *args, const qn_conv *c) {
     return qn_gemm_run(args->ctx, &g);
 }
 
+/* bfloat16 arithmetic doubles the rate of multiplication; packing pays with enough rows. */
+static bool narrow_pointwise(const qn_kernel_args *args, const qn_conv *c) {
+    return qn_conv_pointwise(c) && c->m >= 64 &&
+           qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype) == QN_ARITH_BF16;
+}
+
 /* ---- Conv ------------------------------------------------------------------------------------------------ */
 
 /* The first that fits runs. */
@@ -127,6 +133,7 @@ static const struct strategy {
     bool (*fits)(const qn_kernel_args *args, const qn_conv *c);
     qn_status (*run)(const qn_kernel_args *args, const qn_conv *c);
 } g_strategies[] = {
+    {narrow_pointwise, run_gemm},
     {qn_conv_winograd_fits, qn_conv_winograd_run},
     {qn_conv_direct_fits, qn_conv_direct_run},
     {always, run_gemm},
