@@ -72,3 +72,46 @@ QN_TEST(kernels_max_pool) {
     check_fast("MaxPool {kernel_shape=[3], strides=[2], pads=[1,1]}", EXACT, 1, IN(pattern(&t, 1, DIMS(2, 3, 50))));
     node_end(&t);
 }
+
+/* Sums of a few dozen sixteenths are exact, and a quotient rounds once. */
+QN_TEST(kernels_average_pool) {
+    node_test t = node_begin();
+    static const struct {
+        const char *attrs;
+        int64_t dims[4];
+    } cases[] = {
+        {"kernel_shape=[2,2], strides=[2,2]", {1, 3, 8, 70}},
+        {"kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]", {2, 3, 15, 71}},
+        {"kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1", {1, 2, 13, 40}},
+        {"kernel_shape=[3,2], strides=[1,3], dilations=[2,3], pads=[2,1,0,2]", {1, 2, 13, 40}},
+        {"kernel_shape=[2,2], strides=[2,2], ceil_mode=1, count_include_pad=1", {1, 2, 9, 11}},
+        {"kernel_shape=[3,3], strides=[2,2], auto_pad=\"SAME_UPPER\"", {1, 2, 9, 12}},
+        {"kernel_shape=[33,33]", {1, 5, 33, 33}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char node[256];
+        snprintf(node, sizeof node, "AveragePool {%s}", cases[i].attrs);
+        check_fast(node, 0x1p-23, 1, IN(pattern(&t, 1, 4, cases[i].dims)));
+        check_fast(node, 0x1p-10, 1, IN(pattern_as(&t, QN_F16, 1, 4, cases[i].dims)));
+    }
+    check_fast("AveragePool {kernel_shape=[3], strides=[2], pads=[1,1]}", 0x1p-23, 1,
+               IN(pattern(&t, 1, DIMS(2, 3, 50))));
+    node_end(&t);
+}
+
+QN_TEST(kernels_global_pool) {
+    node_test t = node_begin();
+    static const int64_t dims[][4] = {{2, 3, 1, 1},   {1, 7, 5, 10}, {2, 5, 1, 64}, {1, 40, 13, 13},
+                                      {1, 3, 41, 70}, {0, 3, 5, 5},  {1, 2, 0, 3}};
+    for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++) {
+        check_fast("GlobalAveragePool", 0x1p-23, 1, IN(pattern(&t, 1, 4, dims[i])));
+        check_fast("GlobalMaxPool", EXACT, 1, IN(pattern(&t, 1, 4, dims[i])));
+        check_fast("GlobalAveragePool", 0x1p-10, 1, IN(pattern_as(&t, QN_F16, 1, 4, dims[i])));
+        check_fast("GlobalMaxPool", EXACT, 1, IN(pattern_as(&t, QN_BF16, 1, 4, dims[i])));
+    }
+    qn_tensor x = pattern(&t, 1, DIMS(1, 2, 5, 21));
+    ((float *)x.data)[3] = NAN;
+    ((float *)x.data)[209] = NAN;
+    check_fast("GlobalMaxPool", EXACT, 1, IN(x));
+    node_end(&t);
+}

@@ -64,17 +64,82 @@ bool qn_conv_accepts_Conv(const qn_kernel_args *args) {
            qn_fake_quant_accepts(args);
 }
 
-/* Product number image * groups + group. */
+bool qn_conv_pointwise(const qn_conv *c) {
+    return c->taps == 1 && c->w.stride == 1 && c->h.stride == 1 && c->w.pad_begin == 0 && c->w.pad_end == 0 &&
+           c->h.pad_begin == 0 && c->h.pad_end == 0;
+}
+
+qn_status qn_conv_out_read(const qn_kernel_args *args, const qn_conv *c, qn_gemm_out *out) {
+    *out = (qn_gemm_out){.data = args->out[0].data,
+                         .dtype = args->out[0].dtype,
+                         .row_stride = c->out_plane,
+                         .alpha = 1,
+                         .beta = 1,
+                         .bias = qn_addend_of(args, 2, 1, 0),
+                         .residual = qn_addend_of(args, 3, c->out_plane, 1)};
+    return qn_activation_read(args, &out->act);
+}
+
+qn_gemm_out qn_conv_out_at(const qn_gemm_out *out, const qn_conv *c, int64_t batch) {
+    qn_gemm_out y = *out;
+    const int64_t first = batch * c->m * c->out_plane;
+    y.data = (char *)y.data + first * (int64_t)qn_dtype_bytes(y.dtype);
+    y.bias.data = qn_elem(y.bias.data, y.bias.dtype, batch % c->groups * c->m);
+    y.residual.data = qn_elem(y.residual.data, y.residual.dtype, first);
+    return y;
+}
+
+/* ---- gemm: any convolution ------------------------------------------------------------------------- */
+
 static void move(qn_gemm *one, int64_t batch, const void *arg) {
     const qn_conv *c = arg;
     int64_t group = batch % c->groups;
     qn_operand_advance(&one->a, group * c->m * one->k, group * c->m);
     one->b.data = qn_elem(one->b.data, one->b.dtype, batch * c->c * c->in_plane);
-    int64_t out = batch * c->m * c->out_plane;
-    one->c.data = (char *)one->c.data + out * (int64_t)qn_dtype_bytes(one->c.dtype);
-    one->c.bias.data = qn_elem(one->c.bias.data, one->c.bias.dtype, group * c->m);
-    one->c.residual.data = qn_elem(one->c.residual.data, one->c.residual.dtype, out);
+    one->c = qn_conv_out_at(&one->c, c, batch);
 }
+
+static bool always(const qn_kernel_args *args, const qn_conv *c) {
+    (void)args, (void)c;
+    return true;
+}
+
+static qn_status run_gemm(const qn_kernel_args *args, const qn_conv *c) {
+    int64_t K = c->c * c->taps;
+    qn_gemm g = qn_gemm_make(c->m, c->out_plane, K);
+    g.arith = qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
+    QN_TRY(qn_operand_of_input(args, 1, K, 1, 0, 1, 1, c->taps, &g.a));
+    g.b = (qn_operand){
+        .data = args->in[0].data, .dtype = args->in[0].dtype, .x_stride = 1, .k_stride = c->in_plane, .scale_run = 1};
+    if (!qn_conv_pointwise(c)) {
+        g.b.pack = qn_conv_pack_of(args->ctx);
+        g.b.pack_arg = c;
+    }
+    QN_TRY(qn_conv_out_read(args, c, &g.c));
+    g.n_batch = c->images * c->groups;
+    g.at = move;
+    g.at_arg = c;
+    return qn_gemm_run(args->ctx, &g);
+}
+
+/* bfloat16 arithmetic doubles the rate of multiplication; packing pays with enough rows. */
+static bool narrow_pointwise(const qn_kernel_args *args, const qn_conv *c) {
+    return qn_conv_pointwise(c) && c->m >= 64 &&
+           qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype) == QN_ARITH_BF16;
+}
+
+/* ---- Conv ------------------------------------------------------------------------------------------------ */
+
+/* The first that fits runs. */
+static const struct strategy {
+    bool (*fits)(const qn_kernel_args *args, const qn_conv *c);
+    qn_status (*run)(const qn_kernel_args *args, const qn_conv *c);
+} g_strategies[] = {
+    {narrow_pointwise, run_gemm},
+    {qn_conv_winograd_fits, qn_conv_winograd_run},
+    {qn_conv_direct_fits, qn_conv_direct_run},
+    {always, run_gemm},
+};
 
 qn_status qn_conv_Conv(const qn_kernel_args *given) {
     qn_conv c;
@@ -84,28 +149,8 @@ qn_status qn_conv_Conv(const qn_kernel_args *given) {
     QN_TRY(qn_conv_read(args, false, &c));
     if (numel(&args->out[0]) == 0)
         return QN_OK;
-    if (c.c == 1 && c.groups > 1 && qn_depthwise_fits(&c))
-        return qn_depthwise_run(args, &c);
-    int64_t K = c.c * c.taps;
-    qn_gemm g = qn_gemm_make(c.m, c.out_plane, K);
-    g.arith = qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
-    QN_TRY(qn_activation_read(args, &g.c.act));
-    QN_TRY(qn_operand_of_input(args, 1, K, 1, 0, 1, 1, c.taps, &g.a));
-    bool pointwise = c.taps == 1 && c.w.stride == 1 && c.h.stride == 1 && c.w.pad_begin == 0 && c.w.pad_end == 0 &&
-                     c.h.pad_begin == 0 && c.h.pad_end == 0;
-    g.b = (qn_operand){
-        .data = args->in[0].data, .dtype = args->in[0].dtype, .x_stride = 1, .k_stride = c.in_plane, .scale_run = 1};
-    if (!pointwise) {
-        g.b.pack = qn_conv_pack_of(args->ctx);
-        g.b.pack_arg = &c;
-    }
-    g.c.data = args->out[0].data;
-    g.c.dtype = args->out[0].dtype;
-    g.c.row_stride = c.out_plane;
-    g.c.bias = qn_addend_of(args, 2, 1, 0);
-    g.c.residual = qn_addend_of(args, 3, c.out_plane, 1);
-    g.n_batch = c.images * c.groups;
-    g.at = move;
-    g.at_arg = &c;
-    return qn_gemm_run(args->ctx, &g);
+    const struct strategy *s = g_strategies;
+    while (!s->fits(args, &c))
+        s++;
+    return s->run(args, &c);
 }

@@ -4,11 +4,12 @@
  *   Y[m, oh, ow] = B[m] + sum over taps with ih sh - ph + kh dh = oh, iw sw - pw + kw dw = ow of columns[m, tap][ih,
  * iw]
  *
- * Outputs gather, so threads do not meet. Taps are visited in order, one row of outputs at a time. */
+ * Outputs gather, so threads do not meet. Taps are visited in order, one row of outputs at a time. Where windows meet
+ * without overlapping (kernel = stride), a row of outputs is the columns of its taps woven together. */
 #include "base/checked.h"
 #include "base/half.h"
 #include "base/pool.h"
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_isa.h"
 #include "kernels/gemm/fake_quant.h"
 
 #include <string.h>
@@ -23,6 +24,8 @@ bool qn_conv_accepts_ConvTranspose(const qn_kernel_args *args) {
 
 typedef struct gather {
     const qn_conv *c;
+    const qn_conv_isa *isa;
+    bool tiled;           /* windows cover the outputs without overlapping */
     const float *columns; /* [m, taps, in_plane] */
     qn_addend bias;
     qn_dtype dtype;
@@ -60,9 +63,14 @@ static void gather_rows(void *arg, int64_t begin, int64_t end, int worker) {
                    : g->bias.dtype == QN_BF16 ? qn_bf16_to_f32(*(const uint16_t *)b)
                                               : *(const float *)b;
         }
-        for (int64_t j = 0; j < c->w.out; j++)
-            row[j] = bias;
-        for (int64_t kh = 0; kh < c->h.kernel; kh++) {
+        if (g->tiled) {
+            int64_t from = (m * c->taps + oh % c->h.stride * c->w.kernel) * c->in_plane + oh / c->h.stride * c->w.in;
+            g->isa->weave(g->columns + from, c->in_plane, c->w.stride, c->w.in, bias, row);
+        } else {
+            for (int64_t j = 0; j < c->w.out; j++)
+                row[j] = bias;
+        }
+        for (int64_t kh = 0; kh < c->h.kernel && !g->tiled; kh++) {
             int64_t at = oh + c->h.pad_begin - kh * c->h.dilation;
             if (at < 0 || at % c->h.stride != 0 || at / c->h.stride >= c->h.in)
                 continue;
@@ -76,6 +84,10 @@ static void gather_rows(void *arg, int64_t begin, int64_t end, int worker) {
         else if (g->dtype == QN_BF16)
             qn_f32_to_bf16_n(row, (uint16_t *)g->y + i * c->w.out, (size_t)c->w.out);
     }
+}
+
+static bool is_tiled(const qn_spatial_axis *a) {
+    return a->kernel == a->stride && a->dilation == 1 && a->pad_begin == 0 && a->out == a->in * a->stride;
 }
 
 /* Output channels [m0, m1) of group g of image n. */
@@ -95,7 +107,13 @@ static qn_status channels(const qn_kernel_args *args, const qn_conv *c, const qn
     g.c.row_stride = c->in_plane;
     QN_TRY(qn_gemm_run(args->ctx, &g));
     int64_t first = group * c->m + m0;
-    gather job = {.c = c, .columns = columns, .bias = qn_addend_of(args, 2, 1, 0), .dtype = y->dtype, .rows = rows};
+    gather job = {.c = c,
+                  .isa = qn_conv_isa_of(args->ctx),
+                  .tiled = is_tiled(&c->h) && is_tiled(&c->w),
+                  .columns = columns,
+                  .bias = qn_addend_of(args, 2, 1, 0),
+                  .dtype = y->dtype,
+                  .rows = rows};
     job.bias.data = qn_elem(job.bias.data, job.bias.dtype, first);
     job.y = (char *)y->data + (image * c->groups * c->m + first) * c->out_plane * (int64_t)qn_dtype_bytes(y->dtype);
     qn_parallel_for(args->ctx, (m1 - m0) * c->h.out, 1 + (16 << 10) / (1 + c->w.out * c->taps), gather_rows, &job);

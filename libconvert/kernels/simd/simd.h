@@ -58,6 +58,12 @@ VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
     *even = _mm512_permutex2var_ps(a, e, b);
     *odd = _mm512_permutex2var_ps(a, _mm512_add_epi32(e, _mm512_set1_epi32(1)), b);
 }
+/** The inverse: elements of a and b by turns, *lo the first VF_LANES of them. */
+VF_INLINE void vf_zip(vf a, vf b, vf *lo, vf *hi) {
+    const __m512i i = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    *lo = _mm512_permutex2var_ps(a, i, b);
+    *hi = _mm512_permutex2var_ps(a, _mm512_add_epi32(i, _mm512_set1_epi32(8)), b);
+}
 /** a where a is NaN, else x. */
 VF_INLINE vf vf_or_nan(vf a, vf x) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), x, a); }
 /** x 2^n for integral n in -160..160. */
@@ -155,6 +161,11 @@ VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
     __m256d e = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88)), o = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
     *even = _mm256_castpd_ps(_mm256_permute4x64_pd(e, 0xd8));
     *odd = _mm256_castpd_ps(_mm256_permute4x64_pd(o, 0xd8));
+}
+VF_INLINE void vf_zip(vf a, vf b, vf *lo, vf *hi) {
+    __m256 l = _mm256_unpacklo_ps(a, b), h = _mm256_unpackhi_ps(a, b);
+    *lo = _mm256_permute2f128_ps(l, h, 0x20);
+    *hi = _mm256_permute2f128_ps(l, h, 0x31);
 }
 VF_INLINE vf vf_or_nan(vf a, vf x) { return _mm256_blendv_ps(x, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 VF_INLINE vf vf_scale2(vf x, vf n) { /* in two steps, each with an exponent that exists */
@@ -280,6 +291,10 @@ VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) { VF_EACH(a[i] < b[i] ? x[i] :
 VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
     *even = (vf){a[0], a[2], b[0], b[2]};
     *odd = (vf){a[1], a[3], b[1], b[3]};
+}
+VF_INLINE void vf_zip(vf a, vf b, vf *lo, vf *hi) {
+    *lo = (vf){a[0], b[0], a[1], b[1]};
+    *hi = (vf){a[2], b[2], a[3], b[3]};
 }
 VF_INLINE vf vf_or_nan(vf a, vf x) { VF_EACH(isnan(a[i]) ? a[i] : x[i]); }
 VF_INLINE vf vf_scale2(vf x, vf n) { VF_EACH(ldexpf(x[i], n[i] >= -200.0f && n[i] <= 200.0f ? (int)n[i] : 0)); }

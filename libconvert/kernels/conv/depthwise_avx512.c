@@ -1,1 +1,0 @@
-#include "kernels/conv/depthwise_impl.h"
