@@ -124,10 +124,10 @@ $G/%.pb-c.c $G/%.pb-c.h &: schemas/%.proto
 
 -include $(LIB_O:.o=.d) $(TOOL_O:.o=.d) $(TEST_O:.o=.d) $(HDR_OK:.ok=.d)
 
-.PHONY: all help deps deps-extra demo test unit test-isa numerics asan fuzz valgrind bench format lint install uninstall clean
+.PHONY: all help deps deps-extra demo test unit test-isa numerics asan fuzz valgrind roofline peers bench bench-models format lint install uninstall clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo; echo "  variables: CC=clang, V=1 (show commands), T='pattern' (only those tests), PREFIX, DESTDIR, FUZZ_SECONDS"
 
 # apt-get only runs for what is missing.
@@ -187,8 +187,26 @@ valgrind: ## one conversion and one run under valgrind
 	QUERN_ISA=avx2 valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect build/valgrind/quern \
 	    run build/valgrind/model.quern --random 1 --dim height=28 --dim width=28
 
-bench: build/quern build/release/demo/make_model $(patsubst tests/bench/%.c,build/release/tests/bench/%,$(wildcard tests/bench/*.c)) ## measure products, conversion against cp, and latency by precision
-	@mkdir -p build/bench && tests/bench/bench.sh build/quern build/release build/bench | tee build/bench/table.md
+roofline: build/release/tests/bench/roofline ## what this machine can do at most: multiply-adds by arithmetic, reading by level of memory
+	@mkdir -p build/bench && build/release/tests/bench/roofline --json build/bench/roofline.json
+
+# Runners that `make bench` measures beside ours; only it uses them, and it says so when they are missing.
+PEERS := onnxruntime-node@1.30
+peers: ## fetch ONNX Runtime with npm into build/peers, for make bench
+	@command -v npm >/dev/null || { echo "make peers needs npm (apt-get install npm)"; exit 1; }
+	@mkdir -p build/peers && npm install --prefix build/peers --ignore-scripts --no-audit --no-fund --loglevel=error $(PEERS)
+
+# What is measured, full-size models to make (dav2-large: 1.3 GB, minutes), and where they are.
+BENCH        ?= roofline gemm models twelve convert memory
+BENCH_FULL   ?= minilm dav2-small dav2-base
+BENCH_MODELS ?= build/bench/models
+SHARED       ?= ../shared
+BENCH_BIN    := $(patsubst tests/bench/%.c,build/release/tests/bench/%,$(wildcard tests/bench/*.c))
+bench: build/quern build/release/demo/make_model $(BENCH_BIN) ## measure: the tables of docs/performance.md; BENCH='gemm models' for some
+	@mkdir -p build/bench && QUERN=build/quern BUILD=build/release OUT=build/bench SHARED=$(SHARED) BENCH_MODELS=$(BENCH_MODELS) \
+	    tests/bench/bench.sh $(BENCH) | tee build/bench/table.md
+bench-models: ## make the full-size models that make bench measures into BENCH_MODELS; BENCH_FULL names them
+	@SHARED=$(SHARED) tests/bench/make_models.sh $(BENCH_MODELS) $(BENCH_FULL)
 
 format: ## clang-format over all sources
 	@clang-format -i $(ALL_SRC) $(ALL_HDR)

@@ -311,9 +311,43 @@ typedef struct qn_profile_info {
     const char *node, *op, *kernel;
     int64_t calls;
     double seconds;               /**< over all runs */
+    double flops;                 /**< over all runs: operations that the node's meaning asks for; docs/performance.md */
+    double bytes;                 /**< over all runs: inputs as they are stored, each once, and outputs */
+    qn_dtype arithmetic;          /**< QN_F32, QN_BF16, QN_I8: the narrowest that its operands allow its products */
 } qn_profile_info;
 /** Up to n rows, one a node that ran, of a runner created with `profile`; returns how many there are. */
 QN_API int32_t qn_runner_profile(const qn_runner *runner, qn_profile_info *rows, int32_t n);
+
+/** How fast the machine multiplies and adds in one arithmetic, operands in registers. */
+typedef struct qn_peak {
+    qn_dtype arithmetic;          /**< QN_F32; QN_BF16 (sums in float32); QN_I8 (uint8 by int8, sums in int32) */
+    double flops;                 /**< operations a second of all threads; a multiply-add is two */
+    const char *isa;              /**< instruction set that did it, e.g. "avx512bf16" */
+    bool native;                  /**< false: the machine lacks the instruction, and it is done in several or in float32 */
+} qn_peak;
+/** How fast it reads what lies in one level of its memory. */
+typedef struct qn_memory {
+    const char *name;             /**< "L2", "L3", "memory" */
+    double fits;                  /**< bytes that this level holds for all threads together; infinite for the last */
+    double bytes;                 /**< a second, read by all threads */
+} qn_memory;
+#define QN_N_PEAKS 3
+#define QN_N_MEMORIES 3
+/** What the machine can do at most: the roofline (Williams, Waterman and Patterson, "Roofline: An Insightful Visual
+ *  Performance Model for Multicore Architectures", 2009), with a slope for each level of the memory. */
+typedef struct qn_roofline {
+    int32_t threads;
+    qn_peak peak[QN_N_PEAKS];
+    qn_memory memory[QN_N_MEMORIES]; /**< smallest first */
+} qn_roofline;
+/** Measure it with the context's threads and instruction sets, each figure the best of short runs that take `seconds` (at
+ *  least 0.01) in all. Takes memory of four times the last cache (64 to 512 MiB) for as long; QN_SYSTEM when there is
+ *  none, QN_CANCELLED when interrupted. */
+QN_API QN_MUST_USE qn_status qn_roofline_measure(qn_context *ctx, double seconds, qn_roofline *out);
+/** The least seconds in which such a machine can do `flops` operations and move `bytes` bytes: the larger of the two, with
+ *  the bytes in the smallest memory that holds them. *by_memory (may be NULL) says which it was. */
+QN_API double qn_roofline_bound(const qn_roofline *roofline, qn_dtype arithmetic, double flops, double bytes,
+                                bool *by_memory);
 
 /** Fill `inputs` (one for each model input) with seeded numbers that suit the dtype: normal floats, integers from a
  *  small range, true. Symbolic dimensions take `dims` ("NAME=N"), else the first of their list, or the smallest of their

@@ -1,5 +1,5 @@
 /* bench: each model in a process of its own, so that peak memory is that model's. */
-#include "tools/cli.h"
+#include "tools/profile.h"
 
 #include <errno.h>
 #include <math.h>
@@ -10,11 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_PROFILE_ROWS = 16384 };
+/* What measuring the machine takes, beside a profile. */
+static const double g_roofline_seconds = 0.25;
 
 typedef struct figures {
     double load_ms, first_ms, median, min, max, p95, throughput;
-    double bytes, peak_rss, buffer_bytes, expanded_bytes;
+    double bytes, peak_rss, buffer_bytes, live_bytes, expanded_bytes;
     int threads, runs;
 } figures;
 
@@ -35,15 +36,15 @@ static void summarise(double *ms, int n, figures *f) {
 
 /* ---- in the child -------------------------------------------------------------------------------- */
 
-static json_t *profile_rows(const qn_runner *runner, int runs) {
-    qn_profile_info *rows = calloc(MAX_PROFILE_ROWS, sizeof *rows);
-    json_t *list = json_array();
-    int n = rows ? qn_runner_profile(runner, rows, MAX_PROFILE_ROWS) : 0;
-    for (int i = 0; i < n && i < MAX_PROFILE_ROWS; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:f}", "node", rows[i].node, "op", rows[i].op, "kernel",
-                                              rows[i].kernel, "ms", 1e3 * rows[i].seconds / runs));
-    free(rows);
-    return list;
+/* After the runs, so that the memory which it takes is not in their peak. */
+static qn_status add_profile(qn_context *ctx, const qn_runner *runner, int runs, json_t *row) {
+    qn_roofline roofline;
+    qn_status status = qn_roofline_measure(ctx, g_roofline_seconds, &roofline);
+    if (status != QN_OK)
+        return (qn_status)cli_fail(ctx, status);
+    json_object_set_new(row, "profile", profile_rows(runner, runs, &roofline));
+    json_object_set_new(row, "roofline", profile_roofline(&roofline));
+    return QN_OK;
 }
 
 static json_t *to_json(const char *path, const figures *f, const qn_model *model, const cli_inputs *inputs) {
@@ -62,6 +63,7 @@ static json_t *to_json(const char *path, const figures *f, const qn_model *model
     json_object_set_new(row, "runs_per_second", json_real(f->throughput));
     json_object_set_new(row, "peak_rss_bytes", json_integer((json_int_t)f->peak_rss));
     json_object_set_new(row, "buffer_bytes", json_integer((json_int_t)f->buffer_bytes));
+    json_object_set_new(row, "live_bytes", json_integer((json_int_t)f->live_bytes));
     json_object_set_new(row, "expanded_bytes", json_integer((json_int_t)f->expanded_bytes));
     return row;
 }
@@ -117,10 +119,11 @@ static qn_status measure(qn_context *ctx, const cli_args *args, const char *path
             f.peak_rss = 1024.0 * (double)usage.ru_maxrss;
             f.bytes = stat(path, &st) == 0 ? (double)st.st_size : 0;
             f.buffer_bytes = (double)info.buffer_bytes;
+            f.live_bytes = (double)info.live_bytes;
             f.expanded_bytes = (double)info.expanded_bytes;
             *out = to_json(path, &f, model, &inputs);
             if (options.profile)
-                json_object_set_new(*out, "profile", profile_rows(runner, (int)runs + 1));
+                status = add_profile(ctx, runner, (int)runs + 1, *out);
         }
     }
     qn_runner_destroy(runner);
@@ -174,28 +177,6 @@ static int in_child(const cli_args *args, const char *path, json_t **out) {
 
 static double real(const json_t *row, const char *key) { return json_number_value(json_object_get(row, key)); }
 
-static int by_ms(const void *a, const void *b) {
-    double x = real(*(json_t *const *)a, "ms"), y = real(*(json_t *const *)b, "ms");
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-static void print_profile(const json_t *profile) {
-    size_t n = json_array_size(profile);
-    json_t **rows = calloc(n + 1, sizeof *rows);
-    double total = 0;
-    for (size_t i = 0; rows && i < n; i++) {
-        rows[i] = json_array_get(profile, i);
-        total += real(rows[i], "ms");
-    }
-    if (rows)
-        qsort(rows, n, sizeof *rows, by_ms);
-    for (size_t i = 0; rows && i < n && i < 30; i++)
-        printf("    %9.3f ms %5.1f %%  %-16s %s\n", real(rows[i], "ms"), 100 * real(rows[i], "ms") / total,
-               json_string_value(json_object_get(rows[i], "kernel")),
-               json_string_value(json_object_get(rows[i], "node")));
-    free(rows);
-}
-
 static void print_row(const json_t *row, int width) {
     const json_t *latency = json_object_get(row, "latency_ms");
     char bytes[32], peak[32];
@@ -204,7 +185,7 @@ static void print_row(const json_t *row, int width) {
            real(latency, "min"), real(latency, "p95"), real(row, "runs_per_second"),
            cli_bytes_text(real(row, "peak_rss_bytes"), peak));
     if (json_object_get(row, "profile"))
-        print_profile(json_object_get(row, "profile"));
+        profile_print(json_object_get(row, "profile"), json_object_get(row, "roofline"));
 }
 
 static int run(const cli_args *args) {
@@ -235,7 +216,7 @@ static const qn_option g_options[] = {
     {"input", 'i', "NAME=FILE", true, "an .npy for input NAME; or one .npz with arrays called NAME or\nin.NAME"},
     {"random", 0, "SEED", false, "seeded random inputs (the default)"},
     {"dim", 0, "NAME=N", true, "size of a dimension of random inputs"},
-    {"profile", 0, NULL, false, "time by node: the thirty slowest (all with --json)"},
+    {"profile", 0, NULL, false, "time by node: the thirty slowest (all with --json) and sums by op,\nagainst the least time that this machine could take"},
     {NULL, 0, NULL, false, NULL},
 };
 static const qn_example g_examples[] = {

@@ -66,7 +66,9 @@ int32_t qn_runner_profile(const qn_runner *runner, qn_profile_info *rows, int32_
     const qn_profile_row *from;
     int32_t have = qn_session_profile(runner->session, &from);
     for (int32_t i = 0; i < have && i < n; i++)
-        rows[i] = (qn_profile_info){from[i].node, from[i].op, from[i].kernel, from[i].calls, from[i].seconds};
+        rows[i] = (qn_profile_info){.node = from[i].node, .op = from[i].op, .kernel = from[i].kernel, .calls = from[i].calls,
+                                    .seconds = from[i].seconds, .flops = from[i].flops, .bytes = from[i].bytes,
+                                    .arithmetic = from[i].arithmetic};
     return have;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/glob.h"
+#include "ops/cost.h"
 #include "run/contract.h"
 #include "run/plan.h"
 
@@ -201,6 +202,10 @@ static void count_row(qn_session *s, const qn_step *step, double seconds) {
     row->kernel = step->kernel->name;
     row->calls++;
     row->seconds += seconds;
+    const qn_cost cost = qn_node_cost(step->node, step->in, step->in_const, step->out);
+    row->flops += cost.flops;
+    row->bytes += cost.bytes;
+    row->arithmetic = cost.arithmetic;
 }
 
 static qn_status run_stage(qn_session *s, const qn_stage *stage, const qn_tensor *inputs) {

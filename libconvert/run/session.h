@@ -49,6 +49,8 @@ typedef struct qn_profile_row {
     const char *kernel;
     int64_t calls;
     double seconds;      /**< over all runs */
+    double flops, bytes; /**< over all runs: ops/cost.h */
+    qn_dtype arithmetic; /**< of the last run */
 } qn_profile_row;
 /** Rows of a session created with profile, in plan order; *rows belongs to the session. */
 int32_t qn_session_profile(const qn_session *session, const qn_profile_row **rows);

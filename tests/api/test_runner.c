@@ -66,6 +66,7 @@ QN_TEST(api_runner_probes_and_profile) {
     assert_string_equal(rows[0].op, "Gather");
     assert_string_equal(rows[5].op, "MatMul");
     assert_int_equal(rows[5].calls, 1);
+    assert_true(rows[0].flops == 0 && rows[0].bytes > 0 && rows[5].flops > 0 && rows[5].arithmetic == QN_F32);
     qn_runner_destroy(runner);
     end(&r);
 }

@@ -110,6 +110,7 @@ QN_TEST(run_session_profile) {
     assert_string_equal(rows[1].op, "Exp");
     assert_string_equal(rows[1].kernel, "ref");
     assert_true(rows[0].calls == 2 && rows[0].seconds >= 0);
+    assert_true(rows[0].flops == 2 * 100 && rows[0].bytes == 2 * 800 && rows[0].arithmetic == QN_F32);
     run_end(&t);
 }
 
