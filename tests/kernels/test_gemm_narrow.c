@@ -99,7 +99,7 @@ static void try_bf16(qn_context *ctx, int64_t m, int64_t n, int64_t k, bool ta, 
 }
 
 QN_TEST(kernels_gemm_narrow_bf16) {
-    static const int64_t ms[] = {5, 6, 14, 15, 29, 43, 150}, ns[] = {2, 7, 16, 31, 33, 70, 200},
+    static const int64_t ms[] = {5, 6, 14, 17, 24, 25, 43, 150}, ns[] = {2, 7, 16, 31, 33, 70, 200},
                          ks[] = {0, 1, 2, 3, 31, 32, 33, 65, 1025};
     for (int isa = 0; isa < N_ISAS; isa++) {
         qn_context *ctx = context_of(g_isas[isa], 2, QN_ARITH_BF16);
@@ -198,7 +198,7 @@ static void check_int8(const int8_case *t) {
 }
 
 QN_TEST(kernels_gemm_narrow_int8) {
-    static const int64_t ms[] = {1, 3, 5, 14, 15, 29, 150}, ns[] = {1, 7, 16, 31, 33, 70, 200},
+    static const int64_t ms[] = {1, 3, 5, 14, 17, 24, 25, 150}, ns[] = {1, 7, 16, 31, 33, 70, 200},
                          ks[] = {0, 1, 3, 4, 5, 31, 64, 67, 600, 4100};
     for (int isa = 0; isa < N_ISAS; isa++) {
         qn_context *ctx = context_of(g_isas[isa], 2, QN_ARITH_INT8);

@@ -1,3 +1,4 @@
+#include "kernels/gemm/few_rows.h"
 #include "kernels/gemm/gemv.h"
 
 #include "base/checked.h"
@@ -205,6 +206,8 @@ static qn_status run_one(qn_context *ctx, const qn_gemm *g) {
     qn_gemm turned;
     if (qn_gemv_fits(g))
         return qn_gemv_run(ctx, g);
+    if (qn_few_rows_fits(g))
+        return qn_few_rows_run(ctx, g);
     if (turn(g, &turned))
         return qn_gemv_run(ctx, &turned);
     const qn_gemm_isa *isa = qn_gemm_isa_for(ctx, g->arith);

@@ -81,6 +81,28 @@ static void finish_tile(const qn_gemm_out *c, void *tile, int64_t i, int64_t j, 
     finish(c, tile, NR, i, j, mr, nr);
 }
 
+/* ---- few rows -------------------------------------------------------------------------------------------- */
+
+enum { UNIT = 2 };
+VF_INLINE vf acc_add(vf a, vf b) { return vf_add(a, b); }
+VF_INLINE unit_vec few_load(const qn_dtype dtype, const char *p, int64_t left) {
+    (void)dtype;
+    return (unit_vec)(left >= 32 ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi16((1u << left) - 1, p));
+}
+VF_INLINE void few_finish(const qn_gemm *g, char *tile, int64_t j0, int64_t n, const qn_side *a, const qn_side *b) {
+    (void)a;
+    (void)b;
+    finish(&g->c, (const float *)(const void *)tile, NR, 0, j0, (int)g->m, n);
+}
+#define FEW_COLUMN_SUMS 0
+#include "kernels/gemm/few_rows_impl.h"
+
+static void few_rows(void *arg, int64_t begin, int64_t end, int worker) {
+    (void)worker;
+    const qn_few_rows *f = arg;
+    few_rows_as(QN_BF16, f, begin, end);
+}
+
 const qn_gemm_isa qn_gemm_bf16_avx512bf16 = {.mr = MR,
                                              .nr = NR,
                                              .nv = NV,
@@ -88,4 +110,5 @@ const qn_gemm_isa qn_gemm_bf16_avx512bf16 = {.mr = MR,
                                              .micro = {GEMM_ROWS(MICRO_ROW)},
                                              .pack = pack,
                                              .pack_units = pack_units,
-                                             .finish = finish_tile};
+                                             .finish = finish_tile,
+                                             .few_rows = few_rows};

@@ -236,6 +236,30 @@ static void finish_tile(const qn_gemm_out *c, void *tile, int64_t i, int64_t j, 
     VF_BY_ACTIVATION(c->act.kind, finish_int_as(KIND, c, tile, i, j, mr, nr, a, b))
 }
 
+/* ---- few rows -------------------------------------------------------------------------------------------- */
+
+enum { UNIT = 4 };
+VF_INLINE acc_vec acc_add(acc_vec a, acc_vec b) { return VI(add_epi32)(a, b); }
+VF_INLINE unit_vec few_load(const qn_dtype dtype, const char *p, int64_t left) {
+    (void)dtype;
+    if (left >= 4 * LANES)
+        return acc_load(p);
+    char part[4 * LANES] = {0};
+    memcpy(part, p, (size_t)left);
+    return acc_load(part);
+}
+VF_INLINE void few_finish(const qn_gemm *g, char *tile, int64_t j0, int64_t n, const qn_side *a, const qn_side *b) {
+    finish_tile(&g->c, tile, 0, j0, (int)g->m, n, a, b);
+}
+#define FEW_COLUMN_SUMS 1
+#include "kernels/gemm/few_rows_impl.h"
+
+static void few_rows(void *arg, int64_t begin, int64_t end, int worker) {
+    (void)worker;
+    const qn_few_rows *f = arg;
+    few_rows_as(QN_I8, f, begin, end);
+}
+
 const qn_gemm_isa GEMM_TABLE = {.mr = MR,
                                 .nr = NR,
                                 .nv = NV,
@@ -244,4 +268,5 @@ const qn_gemm_isa GEMM_TABLE = {.mr = MR,
                                 .turned = {GEMM_ROWS(TURNED_ROW)},
                                 .pack = pack,
                                 .pack_units = pack_units,
-                                .finish = finish_tile};
+                                .finish = finish_tile,
+                                .few_rows = few_rows};

@@ -36,6 +36,8 @@ typedef struct qn_gemm_isa {
     /** Finish rows < mr and columns < nr of a tile whose element (0, 0) is C's (i, j). INT8 reads the sides. */
     void (*finish)(const qn_gemm_out *c, void *tile, int64_t i, int64_t j, int mr, int64_t nr, const qn_side *a,
                    const qn_side *b);
+    /** A qn_pool_fn over groups of NR columns; its argument is a qn_few_rows. */
+    void (*few_rows)(void *few, int64_t begin, int64_t end, int worker);
 } qn_gemm_isa;
 
 extern const qn_gemm_isa qn_gemm_isa_scalar, qn_gemm_isa_avx2, qn_gemm_isa_avx512;

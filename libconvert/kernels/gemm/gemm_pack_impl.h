@@ -47,7 +47,9 @@ VF_INLINE void store_turned(const vf r[VF_LANES], float *to, int width, int v, i
 /* k contiguous: VF_LANES runs at a time, turned in registers. */
 VF_INLINE void pack_columns(const qn_dtype dtype, const void *data, int64_t first, int64_t x_stride, int64_t xn,
                             int64_t kn, int width, float *dst) {
-    for (int64_t k = 0; k < kn; k += VF_LANES) {
+    for (int64_t k = 0; width == 1 && k < kn; k += VF_LANES)
+        vf_write_n(QN_F32, dst, k, read_code(dtype, data, first + k, kn - k), kn - k);
+    for (int64_t k = 0; width > 1 && k < kn; k += VF_LANES) {
         int64_t depth = kn - k < VF_LANES ? kn - k : VF_LANES;
         for (int v = 0; v < width; v += VF_LANES) {
             vf r[VF_LANES];

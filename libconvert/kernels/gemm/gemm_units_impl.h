@@ -5,6 +5,11 @@
 static inline void pack_unit_columns(const char *base, int64_t row_bytes, int64_t xn, int64_t n_bytes, int width,
                                      float *dst) {
     const int64_t whole = n_bytes / 4, rest = n_bytes % 4;
+    if (width == 1) {
+        memset(dst + whole, 0, rest ? sizeof *dst : 0);
+        memcpy(dst, base, (size_t)n_bytes);
+        return;
+    }
     for (int64_t u = 0; u < whole; u += VF_LANES) {
         int64_t depth = whole - u < VF_LANES ? whole - u : VF_LANES;
         for (int v = 0; v < width; v += VF_LANES) {
