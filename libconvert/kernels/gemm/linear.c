@@ -52,10 +52,23 @@ bool qn_gemm_accepts_Linear(const qn_kernel_args *args) {
            qn_fake_quant_accepts(args);
 }
 
+/* Can the node's product be one of integers? Its input is quantised, and its weight int8 codes with a scale for each
+ * output or one. */
+static bool in_integers(const qn_kernel_args *args) {
+    const qn_const *w = qn_encoded(args, 1);
+    const bool trans_w = qn_node_int(args->node, "trans_w", 0) != 0;
+    bool dynamic;
+    return qn_x_quant_of(args->node, &dynamic) && dynamic && w && w->encoding == QN_ENC_AFFINE && w->block == 0 &&
+           w->code_dtype == QN_I8 && w->symmetric && (w->axis < 0 || w->axis == (trans_w ? 0 : 1)) &&
+           w->dims[trans_w] <= QN_GEMM_INT8_DEPTH && qn_gemm_has(args->ctx, QN_ARITH_INT8);
+}
+
 qn_status qn_gemm_Linear(const qn_kernel_args *given) {
-    qn_fake_quant view;
+    qn_fake_quant view = {.args = *given};
     const qn_kernel_args *args = &view.args;
-    QN_TRY(qn_fake_quant_view(given, given->in[0].rank - 1, &view));
+    const bool integers = in_integers(given);
+    if (!integers)
+        QN_TRY(qn_fake_quant_view(given, given->in[0].rank - 1, &view));
     const qn_tensor *x = &args->in[0], *w = &args->in[1], *y = &args->out[0];
     bool trans_w = qn_node_int(args->node, "trans_w", 0) != 0;
     int64_t K = w->dims[trans_w], N = w->dims[!trans_w], M = 1;
@@ -67,9 +80,10 @@ qn_status qn_gemm_Linear(const qn_kernel_args *given) {
         return qn_kernel_fail(args, QN_MALFORMED, "a bias or residual that does not fit %lld x %lld", (long long)M,
                               (long long)N);
     qn_gemm g = qn_gemm_make(M, N, K);
-    g.arith = qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
+    g.arith = integers ? QN_ARITH_INT8 : qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
     QN_TRY(qn_activation_read(args, &g.c.act));
     QN_TRY(qn_operand_of_input(args, 0, K, 1, -1, 1, -1, 1, &g.a));
+    g.a.quantise = integers;
     QN_TRY(
         qn_operand_of_input(args, 1, trans_w ? K : 1, trans_w ? 1 : N, trans_w ? 0 : 1, 1, trans_w ? 1 : 0, 1, &g.b));
     g.c.data = y->data;
