@@ -5,13 +5,17 @@
  *   s[i, j] = scale * sum over d of q[b, h, i, d] k[b, g, j, d] + mask[b, h, i, j]
  *             -infinity where causal and j > i + (Nk - Nq)
  *   y[b, i, h Dv + e] = sum over j of exp(s[i, j] - max_i) v[b, g, j, e] / sum over j of exp(s[i, j] - max_i)
+ * Keys and values of the past [B, Hk, P, D], where there are any, come before those of k and v.
  * With a compute dtype of bfloat16, q, k and v are rounded to it before both products, and exp(s - max_i) for the product
  * with v; its sum below is of the unrounded numbers.
  * A row in which every key is masked by -infinity is NaN, as it is where the operators are written out; with no key at
  * all it is 0.
  */
+#include "base/checked.h"
 #include "base/half.h"
 #include "kernels/ref/product.h"
+
+#include <string.h>
 
 /* An operand: element (b, h, n, d) is at data[b batch + h head + n row + d]. */
 typedef struct heads {
@@ -66,6 +70,35 @@ static qn_status read_heads(const qn_kernel_args *args, int32_t i, int64_t H, in
     return QN_OK;
 }
 
+/* h and before it the rows of input i [B, H, P, D], when there is one, as one array [B, H, P + N, D]. */
+static qn_status join_past(const qn_kernel_args *args, int32_t i, heads *h) {
+    if (!qn_ref_has(args, i))
+        return QN_OK;
+    const qn_tensor *t = &args->in[i];
+    if (t->rank != 4 || t->dims[0] != h->B || t->dims[1] != h->H || t->dims[3] != h->D)
+        return qn_kernel_fail(args, QN_MALFORMED, "input %d is not [%lld, %lld, past, %lld]", i, (long long)h->B,
+                              (long long)h->H, (long long)h->D);
+    const int64_t P = t->dims[2], D = h->D;
+    heads all = {.B = h->B, .H = h->H, .N = P + h->N, .D = D, .row = D};
+    int64_t n;
+    if (!qn_mul_i64(all.N, D, &all.head) || !qn_mul_i64(all.head, h->H, &all.batch) || !qn_mul_i64(all.batch, h->B, &n))
+        return qn_fail_memory(args->ctx, SIZE_MAX, "attention");
+    const double *past;
+    double *joined;
+    QN_TRY(qn_ref_reals(args, i, &past));
+    QN_TRY(narrow(args, i, &past));
+    QN_TRY(qn_ref_scratch(args, n, &joined));
+    for (int64_t r = 0; r < h->B * h->H * all.N && D > 0; r++) {
+        const int64_t head = r / all.N, row = r % all.N;
+        const double *from = row < P ? past + (head * P + row) * D
+                                     : h->data + head / h->H * h->batch + head % h->H * h->head + (row - P) * h->row;
+        memcpy(joined + r * D, from, (size_t)D * sizeof *joined);
+    }
+    all.data = joined;
+    *h = all;
+    return QN_OK;
+}
+
 static qn_status read_operands(const qn_kernel_args *args, heads *q, heads *k, heads *v) {
     const qn_node *node = args->node;
     const qn_tensor *in = args->in;
@@ -78,6 +111,8 @@ static qn_status read_operands(const qn_kernel_args *args, heads *q, heads *k, h
     QN_TRY(read_heads(args, 0, H, D, "q_offset", q));
     QN_TRY(read_heads(args, 1, Hk, D, "k_offset", k));
     QN_TRY(read_heads(args, 2, Hk, Dv, "v_offset", v));
+    QN_TRY(join_past(args, 4, k));
+    QN_TRY(join_past(args, 5, v));
     if (k->B != q->B || v->B != q->B || v->N != k->N)
         return qn_kernel_fail(args, QN_MALFORMED, "batches of %lld, %lld and %lld; %lld keys and %lld values",
                               (long long)q->B, (long long)k->B, (long long)v->B, (long long)k->N, (long long)v->N);
@@ -117,15 +152,15 @@ qn_status qn_ref_MultiHeadAttention(const qn_kernel_args *args) {
     QN_TRY(qn_ref_reals(args, 3, &mask));
     QN_TRY(qn_ref_scratch(args, k.N, &s));
     QN_TRY(qn_ref_scratch(args, v.D, &row));
-    double scale = qn_node_attr(args->node, "scale") ? (double)qn_node_float(args->node, "scale", 1)
-                                                     : 1 / sqrt((double)q.D);
+    double scale =
+        qn_node_attr(args->node, "scale") ? (double)qn_node_float(args->node, "scale", 1) : 1 / sqrt((double)q.D);
     bool causal = qn_node_int(args->node, "causal", 0) != 0;
     for (int64_t b = 0; b < q.B; b++)
         for (int64_t h = 0; h < q.H; h++)
             for (int64_t i = 0; i < q.N; i++) {
                 int64_t g = h / (q.H / k.H);
-                qn_ref_product_row(q.data + b * q.batch + h * q.head + i * q.row, 1,
-                                   k.data + b * k.batch + g * k.head, (qn_ref_steps){1, k.row}, q.D, k.N, s);
+                qn_ref_product_row(q.data + b * q.batch + h * q.head + i * q.row, 1, k.data + b * k.batch + g * k.head,
+                                   (qn_ref_steps){1, k.row}, q.D, k.N, s);
                 for (int64_t j = 0; j < k.N; j++) {
                     s[j] *= scale;
                     if (mask)
