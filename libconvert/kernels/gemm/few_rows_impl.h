@@ -8,6 +8,8 @@
 
 /* FEW_DEPTH elements of FEW_R rows stay in the first-level cache while columns pass by. */
 enum { FEW_R = LANES / 2, FEW_C = 2, FEW_STEP = LANES * UNIT, FEW_DEPTH = 512 * UNIT };
+/* Bytes of each of the two runs of columns that are asked for ahead: more than the machine reads while memory answers. */
+enum { FEW_AHEAD = 4 << 10 };
 
 /* Lane i of the result: the sum of the lanes of r[i]. */
 VF_INLINE acc_vec few_fold(acc_vec r[LANES]) {
@@ -68,7 +70,8 @@ VF_INLINE acc_vec few_dots(const qn_dtype dtype, const qn_few_rows *f, int64_t i
     const int64_t bytes = few_bytes(dtype), step_bytes = FEW_STEP * bytes, n = (k1 - k0) / FEW_STEP;
     const char *rows = f->a + i * f->row_bytes + k0 / UNIT * 4 * FEW_R;
     const char *first = few_column(g, j) + k0 * bytes, *second = few_column(g, j + LANES) + k0 * bytes;
-    const int64_t next = j + 1 < g->n ? g->b.x_stride * bytes : 0;
+    const int64_t row_bytes = g->b.x_stride * bytes, ahead = 1 + FEW_AHEAD / (row_bytes + 1);
+    const int64_t next = j + LANES + ahead < g->n ? ahead * row_bytes : 0;
     acc_vec acc[FEW_C * FEW_R], sum[FEW_C] = {acc_zero(), acc_zero()};
     VF_UNROLL
     for (int t = 0; t < FEW_C * FEW_R; t++)
