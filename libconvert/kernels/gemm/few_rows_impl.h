@@ -8,7 +8,8 @@
 
 /* FEW_DEPTH elements of FEW_R rows stay in the first-level cache while columns pass by. */
 enum { FEW_R = LANES / 2, FEW_C = 2, FEW_STEP = LANES * UNIT, FEW_DEPTH = 512 * UNIT };
-/* Bytes of each of the two runs of columns that are asked for ahead: more than the machine reads while memory answers. */
+/* Bytes of each of the two runs of columns that are asked for ahead: more than the machine reads while memory answers.
+ */
 enum { FEW_AHEAD = 4 << 10 };
 
 /* Lane i of the result: the sum of the lanes of r[i]. */

@@ -108,10 +108,10 @@ qn_gemm qn_gemm_make(int64_t m, int64_t n, int64_t k);
 QN_MUST_USE qn_status qn_gemm_run(qn_context *ctx, const qn_gemm *g);
 
 /** Operand over input `index` of a kernel, strides in elements. Dense float32, float16 and bfloat16 are read in place,
- * a constant of an AFFINE encoding without blocks as its codes; other encodings of matrices and of convolutions are decoded while they
- * are packed, of other tensors they are expanded into the kernel's scratch.
- *  x walks over dimension x_axis of the tensor, each index of that dimension lasting x_run steps of x; k_axis and k_run
- *  say the same of k (scales follow one of these; an axis of -1: none). */
+ * a constant of an AFFINE encoding without blocks as its codes; other encodings of matrices and of convolutions are
+ * decoded while they are packed, of other tensors they are expanded into the kernel's scratch. x walks over dimension
+ * x_axis of the tensor, each index of that dimension lasting x_run steps of x; k_axis and k_run say the same of k
+ * (scales follow one of these; an axis of -1: none). */
 QN_MUST_USE qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t x_stride, int64_t k_stride,
                                           int32_t x_axis, int64_t x_run, int32_t k_axis, int64_t k_run,
                                           qn_operand *out);

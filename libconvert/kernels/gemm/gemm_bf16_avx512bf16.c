@@ -34,6 +34,8 @@ static void pack_bf16_rows(const uint16_t *from, int64_t k_stride, int64_t xn, i
     for (int64_t k = 0; k < kn; k += 2, from += 2 * k_stride)
         for (int v = 0; v < width; v += VF_LANES) {
             vf_mask lanes = vf_lanes(xn - v);
+            __builtin_prefetch(from + AHEAD * k_stride + v);
+            __builtin_prefetch(from + (AHEAD + 1) * k_stride + v);
             __m256i even = _mm256_maskz_loadu_epi16(lanes, from + v);
             __m256i odd = k + 1 < kn ? _mm256_maskz_loadu_epi16(lanes, from + k_stride + v) : _mm256_setzero_si256();
             store_units(dst + k / 2 * width + v, even, odd, width - v);

@@ -139,8 +139,10 @@ static void pack_code_rows(const int8_t *from, int64_t k_stride, int64_t xn, int
     for (int64_t k = 0; k < kn; k += 4, from += 4 * k_stride) {
         char *to = (char *)(dst + k / 4 * width);
         const int8_t *row[4];
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 4; i++) {
             row[i] = k + i < kn ? from + i * k_stride : NULL;
+            __builtin_prefetch(from + (AHEAD + i) * k_stride);
+        }
         for (int v = 0; v < width; v += 16) {
             int64_t n = xn - v < 16 ? xn - v : 16;
             if (n == 16 && k + 4 <= kn && v + 16 <= width) {
