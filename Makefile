@@ -33,11 +33,19 @@ ALL_CFLAGS = -std=c11 $(OPT) -fPIC -fvisibility=hidden -ffp-contract=off -pthrea
 LDLIBS := -lprotobuf-c -ldeflate -lxxhash -lyaml -lpthread -lm
 GEN_CFLAGS = $(filter-out $(WARN),$(ALL_CFLAGS))
 
-# Instruction-set files say so in their names; nothing else is compiled for more than the baseline.
-%_avx2.o:       ISA := -mavx2 -mfma -mf16c
-%_avx512.o:     ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
-%_avx512vnni.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma -mf16c
-%_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c
+# Instruction-set files say so in their names; nothing else is compiled for more than the baseline. Those of another
+# architecture than the compiler's are left out.
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ISAS.x86_64  := avx2 avx512 avx512vnni avx512bf16
+ISAS.aarch64 := neon
+foreign = $(foreach s,$(filter-out $(ISAS.$(ARCH)),$(ISAS.x86_64) $(ISAS.aarch64)),%_$(s).c %_$(s).h)
+native  = $(filter-out $(foreign),$(1))
+ISA.avx2       := -mavx2 -mfma -mf16c
+ISA.avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl $(ISA.avx2)
+ISA.avx512vnni := $(ISA.avx512) -mavx512vnni
+ISA.avx512bf16 := $(ISA.avx512) -mavx512bf16
+ISA.neon       := -DVF_NEON
+$(foreach s,$(ISAS.$(ARCH)),$(eval %_$(s).o %_$(s).h.ok: ISA := $(ISA.$(s))))
 # Reference kernels are plain loops that the compiler is to vectorise; neither flag changes a result.
 $B/libconvert/kernels/ref/%.o: ISA := $(if $(filter -O2,$(OPT)),-O3 -fno-math-errno -fno-trapping-math)
 
@@ -56,13 +64,13 @@ PROTOS   := $(wildcard schemas/*.proto)
 GEN_C    := $(PROTOS:schemas/%.proto=$G/%.pb-c.c)
 GEN_H    := $(GEN_C:.c=.h)
 GEN_O    := $(GEN_C:.c=.o)
-obj       = $(patsubst %.c,$B/%.o,$(1))
+obj       = $(patsubst %.c,$B/%.o,$(native))
 LIB_O    := $(call obj,$(LIB_SRC)) $(GEN_O)
 RUN_O    := $(call obj,$(RUN_SRC)) $G/package.pb-c.o
 TOOL_O   := $(call obj,$(TOOL_SRC))
 TEST_O   := $(call obj,$(TEST_SRC))
 # Templates that a file per instruction set includes (*_impl.h) want something defined first; all others stand alone.
-HDR_OK   := $(patsubst %,$B/%.ok,$(filter-out %_impl.h,$(ALL_HDR)))
+HDR_OK   := $(patsubst %,$B/%.ok,$(filter-out %_impl.h,$(call native,$(ALL_HDR))))
 
 # What apt installs, by use: building and testing; `make fuzz`, `make lint` and `make valgrind` need EXTRA_DEPS.
 DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libdeflate-dev libxxhash-dev libjansson-dev \
@@ -79,9 +87,9 @@ $B/quern: $(TOOL_O) $B/libquern.a
 	@echo "  LINK $@"
 	$Q$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $(TOOL_O) $B/libquern.a $(LDLIBS) -ljansson
 $B/libquern.a: $(LIB_O)
-	$Qrm -f $@ && ar rcs $@ $^
+	$Qrm -f $@ && $(AR) rcs $@ $^
 $B/libquern_run.a: $(RUN_O)
-	$Qrm -f $@ && ar rcs $@ $^
+	$Qrm -f $@ && $(AR) rcs $@ $^
 $B/libquern.so: $(LIB_O)
 	@echo "  LINK $@"
 	$Q$(CC) $(ALL_CFLAGS) $(LINK) -shared -Wl,-soname,libquern.so.0 -o $@ $^ $(LDLIBS)
@@ -114,7 +122,7 @@ $B/%.o: %.c | $(GEN_H)
 $B/%.h.ok: %.h | $(GEN_H)
 	@mkdir -p $(@D)
 	@echo "  HDR  $<"
-	$Qprintf '#include "%s"\n' $< | $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c - && touch $@
+	$Qprintf '#include "%s"\n' $< | $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c - && touch $@
 $G/%.o: $G/%.c
 	@echo "  CC   $<"
 	$Q$(CC) $(CPPFLAGS) $(GEN_CFLAGS) -w -MMD -MP -c -o $@ $<
@@ -127,7 +135,7 @@ $G/%.pb-c.c $G/%.pb-c.h &: schemas/%.proto
 .PHONY: all help deps deps-extra demo test unit test-isa numerics asan fuzz valgrind roofline peers bench bench-models format lint install uninstall clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo; echo "  variables: CC=clang, V=1 (show commands), T='pattern' (only those tests), PREFIX, DESTDIR, FUZZ_SECONDS"
 
 # apt-get only runs for what is missing.
@@ -155,8 +163,8 @@ test: deps ## install what is missing, build, run all tests
 unit: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants $(HDR_OK) ## build and run the tests, nothing installed
 	@QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(T)
 
-test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the kernel tests once for each instruction set below the machine's
-	@for isa in scalar avx2 avx512 avx512vnni; do echo "QUERN_ISA=$$isa"; \
+test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the kernel tests once for each instruction set that this can be built for
+	@for isa in scalar $(ISAS.$(ARCH)); do echo "QUERN_ISA=$$isa"; \
 	    QUERN_ISA=$$isa QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(or $(T),'kernels_*') || exit 1; done
 
 numerics: $B/tests/all ## the table of docs/numerics.md, measured: real models in five precisions against their goldens

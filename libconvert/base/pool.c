@@ -66,6 +66,8 @@ static void relax(int spins) {
         sched_yield();
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb"); /* YIELD does nothing on most cores; this waits about as long as PAUSE */
 #endif
 }
 
