@@ -24,11 +24,13 @@ OPT.clang   := -O2 -g
 OPT.valgrind := -O1 -g
 LD.asan     := -fsanitize=address,undefined
 LD.fuzz     := -fsanitize=address,undefined
+LD.aarch64  := -Lbuild/aarch64/sysroot/usr/lib/aarch64-linux-gnu
+CPP.aarch64 := -isystem build/aarch64/sysroot/usr/include
 OPT  := $(or $(OPT.$(VARIANT)),-O2 -g)
 LINK := $(LD.$(VARIANT))
 # Bits are promised: no contraction, no reassociation. Fused multiply-adds are written where they are meant.
 CFLAGS  ?=
-CPPFLAGS += -D_GNU_SOURCE -DQN_VERSION='"$(VERSION)"' -Ilibconvert -Ischemas -I. -I$G
+CPPFLAGS += -D_GNU_SOURCE -DQN_VERSION='"$(VERSION)"' -Ilibconvert -Ischemas -I. -I$G $(CPP.$(VARIANT))
 ALL_CFLAGS = -std=c11 $(OPT) -fPIC -fvisibility=hidden -ffp-contract=off -pthread $(WARN) $(CFLAGS)
 LDLIBS := -lprotobuf-c -ldeflate -lxxhash -lyaml -lpthread -lm
 GEN_CFLAGS = $(filter-out $(WARN),$(ALL_CFLAGS))
@@ -75,6 +77,7 @@ HDR_OK   := $(patsubst %,$B/%.ok,$(filter-out %_impl.h,$(call native,$(ALL_HDR))
 # What apt installs, by use: building and testing; `make fuzz`, `make lint` and `make valgrind` need EXTRA_DEPS.
 DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libdeflate-dev libxxhash-dev libjansson-dev \
         libyaml-dev libcmocka-dev
+CROSS_DEPS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 EXTRA_DEPS := clang libclang-rt-14-dev clang-format clang-tidy valgrind
 
 .DEFAULT_GOAL := all
@@ -132,7 +135,7 @@ $G/%.pb-c.c $G/%.pb-c.h &: schemas/%.proto
 
 -include $(LIB_O:.o=.d) $(TOOL_O:.o=.d) $(TEST_O:.o=.d) $(HDR_OK:.ok=.d)
 
-.PHONY: all help deps deps-extra demo test unit test-isa numerics asan fuzz valgrind roofline peers bench bench-models format lint install uninstall clean
+.PHONY: all help deps deps-extra demo test unit test-isa test-aarch64 deps-aarch64 numerics asan fuzz valgrind roofline peers bench bench-models format lint install uninstall clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -152,6 +155,27 @@ deps: ## install the Debian packages that building and testing need, if they are
 deps-extra: deps ## also those of fuzz, lint, format and valgrind
 	$(call install_missing,$(EXTRA_DEPS))
 
+# The arm64 libraries are unpacked into the build folder by an apt that keeps its lists there too: the system's
+# packages, lists and architectures stay as they are.
+ARM    := build/aarch64
+ARM_S  := $(ARM)/sysroot
+ARM_LIBS := libc6 libgcc-s1 libprotobuf-c1 libprotobuf-c-dev libdeflate0 libdeflate-dev libxxhash0 libxxhash-dev \
+            libyaml-0-2 libyaml-dev libjansson4 libjansson-dev libcmocka0 libcmocka-dev
+ARM_APT = apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= \
+          -o Dir::State::status=$(abspath $(ARM))/apt/status -o Dir::State::lists=$(abspath $(ARM))/apt/lists \
+          -o Dir::Cache=$(abspath $(ARM))/apt/cache
+$(ARM_S)/unpacked:
+	@rm -rf $(ARM)/apt $(ARM_S)
+	@mkdir -p $(ARM)/apt/lists/partial $(ARM)/apt/cache/archives/partial $(ARM)/apt/debs $(ARM_S)
+	@touch $(ARM)/apt/status
+	$Q$(ARM_APT) update
+	$Qcd $(ARM)/apt/debs && $(ARM_APT) download $(ARM_LIBS)
+	$Qfor deb in $(ARM)/apt/debs/*.deb; do dpkg-deb -x $$deb $(ARM_S) || exit 1; done
+	@touch $@
+deps-aarch64: ## install what test-aarch64 needs: a cross compiler and qemu; arm64 libraries into build/aarch64
+	$(call install_missing,$(CROSS_DEPS))
+	@$(MAKE) --no-print-directory $(ARM_S)/unpacked
+
 demo: deps ## the whole road on a model made here: convert to four packages, run them, compare them
 	@$(MAKE) --no-print-directory build/quern build/release/demo/make_model
 	@demo/demo.sh build/quern build/release/demo/make_model build/demo
@@ -166,6 +190,17 @@ unit: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants $(HDR_OK) ##
 test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the kernel tests once for each instruction set that this can be built for
 	@for isa in scalar $(ISAS.$(ARCH)); do echo "QUERN_ISA=$$isa"; \
 	    QUERN_ISA=$$isa QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(or $(T),'kernels_*') || exit 1; done
+
+# Programs for qemu, by the names that they have in the build folder.
+ARM_RUN := $(addprefix $(ARM)/qemu/,quern demo/make_model examples/variants)
+$(ARM_RUN): $(ARM)/qemu/%: Makefile
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nexec qemu-aarch64 -L %s %s "$$@"\n' $(abspath $(ARM_S)) $(abspath $(ARM)/$*) >$@ && chmod +x $@
+test-aarch64: deps-aarch64 $(ARM_RUN) ## the tests built for 64-bit Arm and run under qemu, but for those of whole models
+	@$(MAKE) --no-print-directory VARIANT=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \
+	    $(addprefix $(ARM)/,tests/all quern demo/make_model examples/variants)
+	@echo 'tests of whole models are left out, as they are slow under qemu: QUERN_SHARED=../shared runs them too'
+	@QUERN_SHARED=$(or $(QUERN_SHARED),none) QUERN=$(ARM)/qemu/quern QUERN_BUILD=$(ARM)/qemu qemu-aarch64 -L $(ARM_S) $(ARM)/tests/all $(T)
 
 numerics: $B/tests/all ## the table of docs/numerics.md, measured: real models in five precisions against their goldens
 	@echo '| model | package | bytes | cosine | largest difference | SQNR, dB | at |'
