@@ -24,20 +24,30 @@ OPT.clang   := -O2 -g
 OPT.valgrind := -O1 -g
 LD.asan     := -fsanitize=address,undefined
 LD.fuzz     := -fsanitize=address,undefined
+LD.aarch64  := -Lbuild/aarch64/sysroot/usr/lib/aarch64-linux-gnu
+CPP.aarch64 := -isystem build/aarch64/sysroot/usr/include
 OPT  := $(or $(OPT.$(VARIANT)),-O2 -g)
 LINK := $(LD.$(VARIANT))
 # Bits are promised: no contraction, no reassociation. Fused multiply-adds are written where they are meant.
 CFLAGS  ?=
-CPPFLAGS += -D_GNU_SOURCE -DQN_VERSION='"$(VERSION)"' -Ilibconvert -Ischemas -I. -I$G
+CPPFLAGS += -D_GNU_SOURCE -DQN_VERSION='"$(VERSION)"' -Ilibconvert -Ischemas -I. -I$G $(CPP.$(VARIANT))
 ALL_CFLAGS = -std=c11 $(OPT) -fPIC -fvisibility=hidden -ffp-contract=off -pthread $(WARN) $(CFLAGS)
 LDLIBS := -lprotobuf-c -ldeflate -lxxhash -lyaml -lpthread -lm
 GEN_CFLAGS = $(filter-out $(WARN),$(ALL_CFLAGS))
 
-# Instruction-set files say so in their names; nothing else is compiled for more than the baseline.
-%_avx2.o:       ISA := -mavx2 -mfma -mf16c
-%_avx512.o:     ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c
-%_avx512vnni.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma -mf16c
-%_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c
+# Instruction-set files say so in their names; nothing else is compiled for more than the baseline. Those of another
+# architecture than the compiler's are left out.
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ISAS.x86_64  := avx2 avx512 avx512vnni avx512bf16
+ISAS.aarch64 := neon
+foreign = $(foreach s,$(filter-out $(ISAS.$(ARCH)),$(ISAS.x86_64) $(ISAS.aarch64)),%_$(s).c %_$(s).h)
+native  = $(filter-out $(foreign),$(1))
+ISA.avx2       := -mavx2 -mfma -mf16c
+ISA.avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl $(ISA.avx2)
+ISA.avx512vnni := $(ISA.avx512) -mavx512vnni
+ISA.avx512bf16 := $(ISA.avx512) -mavx512bf16
+ISA.neon       := -DVF_NEON
+$(foreach s,$(ISAS.$(ARCH)),$(eval %_$(s).o %_$(s).h.ok: ISA := $(ISA.$(s))))
 # Reference kernels are plain loops that the compiler is to vectorise; neither flag changes a result.
 $B/libconvert/kernels/ref/%.o: ISA := $(if $(filter -O2,$(OPT)),-O3 -fno-math-errno -fno-trapping-math)
 
@@ -56,17 +66,18 @@ PROTOS   := $(wildcard schemas/*.proto)
 GEN_C    := $(PROTOS:schemas/%.proto=$G/%.pb-c.c)
 GEN_H    := $(GEN_C:.c=.h)
 GEN_O    := $(GEN_C:.c=.o)
-obj       = $(patsubst %.c,$B/%.o,$(1))
+obj       = $(patsubst %.c,$B/%.o,$(native))
 LIB_O    := $(call obj,$(LIB_SRC)) $(GEN_O)
 RUN_O    := $(call obj,$(RUN_SRC)) $G/package.pb-c.o
 TOOL_O   := $(call obj,$(TOOL_SRC))
 TEST_O   := $(call obj,$(TEST_SRC))
 # Templates that a file per instruction set includes (*_impl.h) want something defined first; all others stand alone.
-HDR_OK   := $(patsubst %,$B/%.ok,$(filter-out %_impl.h,$(ALL_HDR)))
+HDR_OK   := $(patsubst %,$B/%.ok,$(filter-out %_impl.h,$(call native,$(ALL_HDR))))
 
 # What apt installs, by use: building and testing; `make fuzz`, `make lint` and `make valgrind` need EXTRA_DEPS.
 DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libdeflate-dev libxxhash-dev libjansson-dev \
         libyaml-dev libcmocka-dev
+CROSS_DEPS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 EXTRA_DEPS := clang libclang-rt-14-dev clang-format clang-tidy valgrind
 
 .DEFAULT_GOAL := all
@@ -79,9 +90,9 @@ $B/quern: $(TOOL_O) $B/libquern.a
 	@echo "  LINK $@"
 	$Q$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $(TOOL_O) $B/libquern.a $(LDLIBS) -ljansson
 $B/libquern.a: $(LIB_O)
-	$Qrm -f $@ && ar rcs $@ $^
+	$Qrm -f $@ && $(AR) rcs $@ $^
 $B/libquern_run.a: $(RUN_O)
-	$Qrm -f $@ && ar rcs $@ $^
+	$Qrm -f $@ && $(AR) rcs $@ $^
 $B/libquern.so: $(LIB_O)
 	@echo "  LINK $@"
 	$Q$(CC) $(ALL_CFLAGS) $(LINK) -shared -Wl,-soname,libquern.so.0 -o $@ $^ $(LDLIBS)
@@ -114,7 +125,7 @@ $B/%.o: %.c | $(GEN_H)
 $B/%.h.ok: %.h | $(GEN_H)
 	@mkdir -p $(@D)
 	@echo "  HDR  $<"
-	$Qprintf '#include "%s"\n' $< | $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c - && touch $@
+	$Qprintf '#include "%s"\n' $< | $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c - && touch $@
 $G/%.o: $G/%.c
 	@echo "  CC   $<"
 	$Q$(CC) $(CPPFLAGS) $(GEN_CFLAGS) -w -MMD -MP -c -o $@ $<
@@ -124,10 +135,10 @@ $G/%.pb-c.c $G/%.pb-c.h &: schemas/%.proto
 
 -include $(LIB_O:.o=.d) $(TOOL_O:.o=.d) $(TEST_O:.o=.d) $(HDR_OK:.ok=.d)
 
-.PHONY: all help deps deps-extra demo test unit test-isa numerics asan fuzz valgrind roofline peers bench bench-models format lint install uninstall clean
+.PHONY: all help deps deps-extra demo test unit test-isa test-aarch64 deps-aarch64 numerics asan fuzz valgrind roofline peers bench bench-models format lint install uninstall clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo; echo "  variables: CC=clang, V=1 (show commands), T='pattern' (only those tests), PREFIX, DESTDIR, FUZZ_SECONDS"
 
 # apt-get only runs for what is missing.
@@ -144,6 +155,27 @@ deps: ## install the Debian packages that building and testing need, if they are
 deps-extra: deps ## also those of fuzz, lint, format and valgrind
 	$(call install_missing,$(EXTRA_DEPS))
 
+# The arm64 libraries are unpacked into the build folder by an apt that keeps its lists there too: the system's
+# packages, lists and architectures stay as they are.
+ARM    := build/aarch64
+ARM_S  := $(ARM)/sysroot
+ARM_LIBS := libc6 libgcc-s1 libprotobuf-c1 libprotobuf-c-dev libdeflate0 libdeflate-dev libxxhash0 libxxhash-dev \
+            libyaml-0-2 libyaml-dev libjansson4 libjansson-dev libcmocka0 libcmocka-dev
+ARM_APT = apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= \
+          -o Dir::State::status=$(abspath $(ARM))/apt/status -o Dir::State::lists=$(abspath $(ARM))/apt/lists \
+          -o Dir::Cache=$(abspath $(ARM))/apt/cache
+$(ARM_S)/unpacked:
+	@rm -rf $(ARM)/apt $(ARM_S)
+	@mkdir -p $(ARM)/apt/lists/partial $(ARM)/apt/cache/archives/partial $(ARM)/apt/debs $(ARM_S)
+	@touch $(ARM)/apt/status
+	$Q$(ARM_APT) update
+	$Qcd $(ARM)/apt/debs && $(ARM_APT) download $(ARM_LIBS)
+	$Qfor deb in $(ARM)/apt/debs/*.deb; do dpkg-deb -x $$deb $(ARM_S) || exit 1; done
+	@touch $@
+deps-aarch64: ## install what test-aarch64 needs: a cross compiler and qemu; arm64 libraries into build/aarch64
+	$(call install_missing,$(CROSS_DEPS))
+	@$(MAKE) --no-print-directory $(ARM_S)/unpacked
+
 demo: deps ## the whole road on a model made here: convert to four packages, run them, compare them
 	@$(MAKE) --no-print-directory build/quern build/release/demo/make_model
 	@demo/demo.sh build/quern build/release/demo/make_model build/demo
@@ -155,9 +187,20 @@ test: deps ## install what is missing, build, run all tests
 unit: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants $(HDR_OK) ## build and run the tests, nothing installed
 	@QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(T)
 
-test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the kernel tests once for each instruction set below the machine's
-	@for isa in scalar avx2 avx512 avx512vnni; do echo "QUERN_ISA=$$isa"; \
+test-isa: $B/tests/all $B/quern $B/demo/make_model $B/examples/variants ## the kernel tests once for each instruction set that this can be built for
+	@for isa in scalar $(ISAS.$(ARCH)); do echo "QUERN_ISA=$$isa"; \
 	    QUERN_ISA=$$isa QUERN=$B/quern QUERN_BUILD=$B $B/tests/all $(or $(T),'kernels_*') || exit 1; done
+
+# Programs for qemu, by the names that they have in the build folder.
+ARM_RUN := $(addprefix $(ARM)/qemu/,quern demo/make_model examples/variants)
+$(ARM_RUN): $(ARM)/qemu/%: Makefile
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nexec qemu-aarch64 -L %s %s "$$@"\n' $(abspath $(ARM_S)) $(abspath $(ARM)/$*) >$@ && chmod +x $@
+test-aarch64: deps-aarch64 $(ARM_RUN) ## the tests built for 64-bit Arm and run under qemu, but for those of whole models
+	@$(MAKE) --no-print-directory VARIANT=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \
+	    $(addprefix $(ARM)/,tests/all quern demo/make_model examples/variants)
+	@echo 'tests of whole models are left out, as they are slow under qemu: QUERN_SHARED=../shared runs them too'
+	@QUERN_SHARED=$(or $(QUERN_SHARED),none) QUERN=$(ARM)/qemu/quern QUERN_BUILD=$(ARM)/qemu qemu-aarch64 -L $(ARM_S) $(ARM)/tests/all $(T)
 
 numerics: $B/tests/all ## the table of docs/numerics.md, measured: real models in five precisions against their goldens
 	@echo '| model | package | bytes | cosine | largest difference | SQNR, dB | at |'

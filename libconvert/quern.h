@@ -83,7 +83,7 @@ typedef enum qn_log_level { QN_LOG_WARN = 0, QN_LOG_INFO = 1, QN_LOG_DEBUG = 2 }
 typedef struct qn_context_options {
     int threads;          /**< worker threads, 1..256; 0: the processors this process may use */
     const char *isa;      /**< highest instruction set to use: "scalar", "avx2", "avx512",
-                               "avx512vnni", "avx512bf16"; NULL: what the machine has */
+                               "avx512vnni", "avx512bf16", "neon"; NULL: what the machine has */
     void *user;           /**< passed to the callbacks */
     void (*log)(void *user, qn_log_level level, const char *line);          /**< or NULL */
     void (*progress)(void *user, const char *what, uint64_t done, uint64_t total); /**< bytes; or NULL */

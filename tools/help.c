@@ -104,8 +104,8 @@ void cli_man(FILE *f) {
     man_options(f, qn_common_options);
     fputs(".SH EXIT STATUS\n0 done; 1 a comparison broke its bound; 2 usage; 3 malformed input; 4 well\\-formed but "
           "unsupported input, named in the message; 5 system (memory, disk, permission); 130 interrupted.\n"
-          ".SH ENVIRONMENT\n.TP\n.B QUERN_ISA\nthe highest instruction set to use: scalar, avx2, avx512, avx512vnni or "
-          "avx512bf16.\n",
+          ".SH ENVIRONMENT\n.TP\n.B QUERN_ISA\nthe highest instruction set to use: scalar, avx2, avx512, avx512vnni, "
+          "avx512bf16 or neon.\n",
           f);
 }
 

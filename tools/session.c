@@ -101,7 +101,7 @@ qn_context *cli_context(const cli_args *args) {
     qn_context *ctx = NULL;
     qn_status status = qn_context_create(&options, &ctx);
     if (status == QN_USAGE)
-        cli_usage("QUERN_ISA must be scalar, avx2, avx512, avx512vnni or avx512bf16");
+        cli_usage("QUERN_ISA must be scalar, avx2, avx512, avx512vnni, avx512bf16 or neon");
     else if (status != QN_OK)
         cli_usage("out of memory");
     return ctx;

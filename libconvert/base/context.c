@@ -30,13 +30,14 @@ typedef struct isa_level {
     unsigned allows;
 } isa_level;
 
-/* Each level allows what the ones before it do. */
+/* Each level allows what those of its architecture before it do, and of another architecture nothing. */
 static const isa_level g_levels[] = {
     {"scalar", 0},
     {"avx2", QN_ISA_AVX2},
     {"avx512", QN_ISA_AVX2 | QN_ISA_AVX512},
     {"avx512vnni", QN_ISA_AVX2 | QN_ISA_AVX512 | QN_ISA_AVX512VNNI},
     {"avx512bf16", QN_ISA_AVX2 | QN_ISA_AVX512 | QN_ISA_AVX512VNNI | QN_ISA_AVX512BF16},
+    {"neon", QN_ISA_NEON},
 };
 
 static const isa_level *find_level(const char *name) {
@@ -59,6 +60,8 @@ static unsigned machine_isa(void) {
         isa |= QN_ISA_AVX512VNNI;
     if ((isa & QN_ISA_AVX512VNNI) && __builtin_cpu_supports("avx512bf16"))
         isa |= QN_ISA_AVX512BF16;
+#elif defined(__aarch64__)
+    isa |= QN_ISA_NEON;
 #endif
     return isa;
 }

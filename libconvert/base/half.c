@@ -84,6 +84,8 @@ static const qn_half_ops *choose(void) {
         return &qn_half_ops_avx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) /* every such machine has F16C */
         return &qn_half_ops_avx2;
+#elif defined(__aarch64__)
+    return &qn_half_ops_neon;
 #endif
     return &scalar;
 }

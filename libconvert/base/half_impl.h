@@ -13,5 +13,6 @@ typedef struct qn_half_ops {
 
 extern const qn_half_ops qn_half_ops_avx2;
 extern const qn_half_ops qn_half_ops_avx512;
+extern const qn_half_ops qn_half_ops_neon;
 
 #endif

@@ -66,6 +66,8 @@ static void relax(int spins) {
         sched_yield();
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb"); /* YIELD does nothing on most cores; this waits about as long as PAUSE */
 #endif
 }
 
@@ -99,9 +101,10 @@ static void *work(void *arg) {
             atomic_fetch_sub(&p->sleepers, 1);
             pthread_mutex_unlock(&p->lock);
         }
+        /* The epoch first: stop is set before its epoch begins, so who has seen that epoch sees stop. */
+        seen = atomic_load(&p->epoch);
         if (atomic_load(&p->stop))
             return NULL;
-        seen = atomic_load(&p->epoch);
         atomic_fetch_add(&p->active, 1);
         if (atomic_load(&p->open))
             take_pieces(p, w->index);

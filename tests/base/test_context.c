@@ -142,6 +142,7 @@ static unsigned isa_with(const char *option, const char *environment) {
 /* Options and QUERN_ISA only take away. */
 QN_TEST(base_context_isa_masks) {
     static const char *const levels[] = {"scalar", "avx2", "avx512", "avx512vnni", "avx512bf16"};
+    const unsigned arm = isa_with("neon", NULL);
     const unsigned machine = isa_with(NULL, NULL);
     unsigned below = 0;
     assert_int_equal(isa_with("scalar", NULL), QN_ISA_SCALAR);
@@ -154,7 +155,11 @@ QN_TEST(base_context_isa_masks) {
         assert_int_equal(isa_with(levels[i], "avx2"), isa & QN_ISA_AVX2);
         below = isa;
     }
-    assert_int_equal(below, machine);
+    assert_int_equal(below | arm, machine);
+    assert_int_equal(below & arm, 0);
+    assert_int_equal(arm & ~(unsigned)QN_ISA_NEON, 0);
+    assert_int_equal(isa_with("neon", "neon"), arm);
+    assert_int_equal(isa_with("neon", "avx2"), QN_ISA_SCALAR); /* of two architectures */
     assert_int_equal(isa_with("", ""), machine);
     assert_int_equal(isa_with("sse9", NULL), 0xffff);
     assert_int_equal(isa_with(NULL, "sse9"), 0xffff);

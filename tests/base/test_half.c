@@ -116,5 +116,7 @@ QN_TEST(base_half_vectors_give_the_same_bits) {
         check_vectors(&qn_half_ops_avx2);
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
         check_vectors(&qn_half_ops_avx512);
+#elif defined(__aarch64__)
+    check_vectors(&qn_half_ops_neon);
 #endif
 }

@@ -1,8 +1,11 @@
 #include "base/pool.h"
 #include "tests/test.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 typedef struct count {
     qn_pool *pool;
@@ -107,4 +110,37 @@ QN_TEST(base_pool_never_used_can_be_destroyed) {
     qn_context *ctx = qn_test_context();
     assert_true(qn_pool_threads(ctx) >= 1);
     qn_context_destroy(ctx);
+}
+
+/* Waits until as many workers as *arg says are inside. */
+static void meet(void *arg, int64_t begin, int64_t end, int worker) {
+    (void)begin, (void)end, (void)worker;
+    _Atomic int *missing = arg;
+    atomic_fetch_sub(missing, 1);
+    while (atomic_load(missing) > 0)
+        sched_yield();
+}
+
+/* Workers that are just waking for a loop that is over hear that the pool ends. In a process of its own, which the
+ * clock ends when one of them sleeps for ever. */
+QN_TEST(base_pool_ends_while_its_workers_wake) {
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(120);
+        for (int i = 0; i < 10000; i++) {
+            qn_pool *pool = qn_pool_create(4);
+            if (!pool)
+                _exit(2);
+            _Atomic int missing = 4;
+            int64_t cells[2] = {0};
+            qn_pool_for(pool, 4, 1, meet, &missing);
+            qn_pool_for(pool, 2, 1, add_one, cells);
+            qn_pool_destroy(pool);
+        }
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }

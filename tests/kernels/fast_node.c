@@ -6,7 +6,11 @@ void check_fast(const char *node, double tol, int32_t n_out, qn_tensor *in, int3
     static const struct {
         const char *name;
         unsigned bits;
-    } isas[] = {{"scalar", 0}, {"avx2", QN_ISA_AVX2}, {"avx512", QN_ISA_AVX512}, {"avx512bf16", QN_ISA_AVX512BF16}};
+    } isas[] = {{"scalar", 0},
+                {"avx2", QN_ISA_AVX2},
+                {"avx512", QN_ISA_AVX512},
+                {"avx512bf16", QN_ISA_AVX512BF16},
+                {"neon", QN_ISA_NEON}};
     node_test ref = node_begin();
     const qn_tensor *wanted = run_ref(&ref, node, n_out, in, n_in);
     for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {

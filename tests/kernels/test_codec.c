@@ -10,7 +10,7 @@
 #include "kernels/eval.h"
 #include "tests/test.h"
 
-static const char *const g_isas[] = {"scalar", "avx2", "avx512"};
+static const char *const g_isas[] = {"scalar", "avx2", "avx512", "neon"};
 enum { MAX = 40000 };
 
 typedef struct stored {
@@ -77,7 +77,7 @@ QN_TEST(kernels_codec_is_the_definition) {
     static const qn_dtype codes[] = {QN_I8, QN_U8, QN_I4, QN_U4};
     static const int64_t shapes[][3] = {{2, 5, 33}, {3, 64, 1}, {1, 7, 96}, {2, 9, 65}};
     static const int64_t block[] = {0, 16, 32, 7};
-    for (int isa = 0; isa < 3; isa++) {
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++) {
         qn_context *ctx = context_of(isa, 2);
         for (int i = 0; i < 4 * 4 * 4 * 4 * 4; i++) {
             const int32_t axis = (i >> 4 & 3) - 1;
@@ -144,7 +144,7 @@ static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int
 QN_TEST(kernels_codec_products) {
     static const int64_t rows[] = {1, 2, 3, 4, 5, 33}, columns[] = {1, 17, 130}, depths[] = {1, 31, 200};
     static const qn_dtype codes[] = {QN_I4, QN_U4, QN_I8};
-    for (int isa = 0; isa < 3; isa++)
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++)
         for (int i = 0; i < 6 * 3 * 3 * 2; i++) {
             const int64_t m = rows[i % 6], n = columns[i / 6 % 3], k = depths[i / 18 % 3];
             const bool turned = i / 54 != 0;

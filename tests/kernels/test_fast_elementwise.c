@@ -86,7 +86,7 @@ QN_TEST(kernels_elementwise_log) {
 
 /* Softplus far below 0 keeps its digits, which an absolute bound does not see. */
 QN_TEST(kernels_elementwise_softplus_small) {
-    static const char *const isas[] = {"scalar", "avx2", "avx512"};
+    static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"};
     for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
         node_test t = node_begin_isa(isas[i]);
         const qn_tensor *y = run_best(&t, "Softplus", 1, IN(tensor(F32(-8, -15, -17, -20, -40, -80), DIMS(6))));

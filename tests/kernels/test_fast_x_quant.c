@@ -39,9 +39,9 @@ QN_TEST(kernels_x_quant_halves) {
 /* Groups of every raggedness, several pieces long, with zeros and with numbers that are not finite: the same bits on
  * every instruction set. */
 QN_TEST(kernels_x_quant_bits) {
-    static const char *const isas[] = {"scalar", "avx2", "avx512"};
+    static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"};
     static const int64_t lengths[] = {1, 3, 7, 16, 17, 255, 16384, 16385, 50000};
-    for (int isa = 0; isa < 3; isa++)
+    for (size_t isa = 0; isa < sizeof isas / sizeof isas[0]; isa++)
         for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
             const int64_t n = lengths[l];
             node_test t = node_begin_isa(isas[isa]);

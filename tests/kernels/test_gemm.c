@@ -10,12 +10,12 @@
 
 #include <stdlib.h>
 
-static const char *const g_isas[] = {"scalar", "avx2", "avx512"};
-enum { N_ISAS = 3 };
+static const char *const g_isas[] = {"scalar", "avx2", "avx512", "neon"};
+enum { N_ISAS = 4 };
 
 /* A context of that instruction set, or NULL when the machine lacks it. */
 static qn_context *context_of(int isa, int threads) {
-    static const unsigned bits[N_ISAS] = {0, QN_ISA_AVX2, QN_ISA_AVX512};
+    static const unsigned bits[N_ISAS] = {0, QN_ISA_AVX2, QN_ISA_AVX512, QN_ISA_NEON};
     qn_context_options options = {.threads = threads, .isa = g_isas[isa]};
     qn_context *ctx = NULL;
     assert_int_equal(qn_context_create(&options, &ctx), QN_OK);

@@ -8,7 +8,7 @@
 /* Each loop says how much it did, in proportion to its rounds, and its sums are those of the formula. */
 QN_TEST(kernels_peak_loops) {
     static const qn_dtype arithmetics[] = {QN_F32, QN_BF16, QN_I8};
-    static const char *const levels[] = {"scalar", "avx2", "avx512", "avx512vnni", "avx512bf16"};
+    static const char *const levels[] = {"scalar", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon"};
     for (size_t l = 0; l < sizeof levels / sizeof levels[0]; l++) {
         node_test t = node_begin_isa(levels[l]);
         for (size_t i = 0; i < sizeof arithmetics / sizeof arithmetics[0]; i++) {

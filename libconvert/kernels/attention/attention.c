@@ -11,20 +11,14 @@ enum { PACKED_BYTES = 16 << 20, LOCAL_BYTES = 256 << 10, MANY_HEADS = 16 };
 /* The best that the context allows. Pairs of bfloat16 where that is what is stored, or asked for. */
 static const qn_attention_isa *choose(const qn_kernel_args *args, const qn_attention *a) {
 #if defined(__x86_64__)
-    const unsigned isa = qn_context_isa(args->ctx);
     const bool stored = a->q.dtype == QN_BF16 && a->k.dtype == QN_BF16 && a->v.dtype == QN_BF16 &&
                         (!a->k.past || a->k.past_dtype == QN_BF16) && (!a->v.past || a->v.past_dtype == QN_BF16);
-    if ((isa & QN_ISA_AVX512BF16) && (stored || args->node->compute == QN_BF16))
+    if ((qn_context_isa(args->ctx) & QN_ISA_AVX512BF16) && (stored || args->node->compute == QN_BF16))
         return &qn_attention_isa_avx512bf16;
-    if (isa & QN_ISA_AVX512)
-        return &qn_attention_isa_avx512;
-    if (isa & QN_ISA_AVX2)
-        return &qn_attention_isa_avx2;
 #else
-    (void)args;
     (void)a;
 #endif
-    return &qn_attention_isa_scalar;
+    return QN_ISA_PICK(args->ctx, &qn_attention_isa);
 }
 
 /* Scratch for `floats` numbers a worker at a->local and `shared` ones at *more. */

@@ -77,8 +77,8 @@ typedef struct qn_attention_isa {
     qn_pool_fn chunks, merge;
 } qn_attention_isa;
 
-extern const qn_attention_isa qn_attention_isa_scalar, qn_attention_isa_avx2, qn_attention_isa_avx512,
-    qn_attention_isa_avx512bf16;
+extern const qn_attention_isa qn_attention_isa_scalar, qn_attention_isa_neon, qn_attention_isa_avx2,
+    qn_attention_isa_avx512, qn_attention_isa_avx512bf16;
 
 /** Inputs and attributes of the node. Fails where they disagree. */
 QN_MUST_USE qn_status qn_attention_read(const qn_kernel_args *args, qn_attention *a);

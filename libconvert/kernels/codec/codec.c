@@ -17,6 +17,8 @@ static const struct {
 #if defined(__x86_64__)
     {QN_ENC_AFFINE, QN_ISA_AVX512, qn_decode_affine_avx512},
     {QN_ENC_AFFINE, QN_ISA_AVX2, qn_decode_affine_avx2},
+#elif defined(__aarch64__)
+    {QN_ENC_AFFINE, QN_ISA_NEON, qn_decode_affine_neon},
 #endif
     {QN_ENC_AFFINE, 0, qn_decode_affine_scalar},
 };

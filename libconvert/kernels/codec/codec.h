@@ -25,6 +25,7 @@ void qn_codec_expand(qn_context *ctx, const qn_coded *coded, int64_t first, int6
 void qn_codec_pack(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
 
 void qn_decode_affine_scalar(const qn_const *c, int64_t first, int64_t n, float *out);
+void qn_decode_affine_neon(const qn_const *c, int64_t first, int64_t n, float *out);
 void qn_decode_affine_avx2(const qn_const *c, int64_t first, int64_t n, float *out);
 void qn_decode_affine_avx512(const qn_const *c, int64_t first, int64_t n, float *out);
 

@@ -21,6 +21,12 @@ VF_INLINE vf nibbles(const uint8_t *p, unsigned flip) {
     const __m128i both = _mm_and_si128(_mm_or_si128(wide, _mm_slli_epi16(wide, 4)), _mm_set1_epi16(0x0f0f));
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_xor_si128(both, _mm_set1_epi8((char)flip))));
 }
+#elif defined(VF_NEON)
+VF_INLINE vf nibbles(const uint8_t *p, unsigned flip) {
+    const uint32_t wide = p[0] | (uint32_t)p[1] << 16;
+    const uint32_t both = ((wide | wide << 4) & 0x0f0f0f0fu) ^ flip * 0x01010101u;
+    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(both)))));
+}
 #else
 VF_INLINE vf nibbles(const uint8_t *p, unsigned flip) {
     float t[VF_LANES];

@@ -41,18 +41,7 @@ qn_status qn_conv_read(const qn_kernel_args *args, bool transposed, qn_conv *c) 
     return QN_OK;
 }
 
-qn_pack_fn qn_conv_pack_of(const qn_context *ctx) {
-#if defined(__x86_64__)
-    unsigned isa = qn_context_isa(ctx);
-    if (isa & QN_ISA_AVX512)
-        return qn_conv_pack_avx512;
-    if (isa & QN_ISA_AVX2)
-        return qn_conv_pack_avx2;
-#else
-    (void)ctx;
-#endif
-    return qn_conv_pack_scalar;
-}
+qn_pack_fn qn_conv_pack_of(const qn_context *ctx) { return QN_ISA_PICK(ctx, qn_conv_pack); }
 
 /* ---- Conv ------------------------------------------------------------------------------------------------ */
 

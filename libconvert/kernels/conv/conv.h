@@ -42,6 +42,7 @@ QN_MUST_USE qn_status qn_conv_direct_run(const qn_kernel_args *args, const qn_co
  *  (channel, tap), pack_arg is a qn_conv. */
 qn_pack_fn qn_conv_pack_of(const qn_context *ctx);
 void qn_conv_pack_scalar(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
+void qn_conv_pack_neon(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
 void qn_conv_pack_avx2(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
 void qn_conv_pack_avx512(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
 

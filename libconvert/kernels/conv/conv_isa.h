@@ -71,7 +71,7 @@ typedef struct qn_conv_isa {
     void (*winograd_output)(const float *m, int64_t plane, int64_t n, float *rows, int64_t stride);
 } qn_conv_isa;
 
-extern const qn_conv_isa qn_conv_isa_scalar, qn_conv_isa_avx2, qn_conv_isa_avx512;
+extern const qn_conv_isa qn_conv_isa_scalar, qn_conv_isa_neon, qn_conv_isa_avx2, qn_conv_isa_avx512;
 /** The best that the context allows. */
 const qn_conv_isa *qn_conv_isa_of(const qn_context *ctx);
 

@@ -7,23 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-static qn_span_fn pick(const qn_kernel_args *args, qn_span_fn scalar, qn_span_fn avx2, qn_span_fn avx512) {
-#if defined(__x86_64__)
-    unsigned isa = qn_context_isa(args->ctx);
-    return isa & QN_ISA_AVX512 ? avx512 : isa & QN_ISA_AVX2 ? avx2 : scalar;
-#else
-    (void)args, (void)avx2, (void)avx512;
-    return scalar;
-#endif
-}
-#if defined(__x86_64__)
-#define PICK(ARGS, NAME) pick(ARGS, NAME##_scalar, NAME##_avx2, NAME##_avx512)
-#else
-#define PICK(ARGS, NAME) pick(ARGS, NAME##_scalar, NULL, NULL)
-#endif
-
-qn_span_fn qn_unary_span_of(const qn_kernel_args *args) { return PICK(args, qn_unary_span); }
-qn_span_fn qn_binary_span_of(const qn_kernel_args *args) { return PICK(args, qn_binary_span); }
+qn_span_fn qn_unary_span_of(const qn_kernel_args *args) { return QN_ISA_PICK(args->ctx, qn_unary_span); }
+qn_span_fn qn_binary_span_of(const qn_kernel_args *args) { return QN_ISA_PICK(args->ctx, qn_binary_span); }
 
 /* ---- one operand ---------------------------------------------------------------------------------------- */
 

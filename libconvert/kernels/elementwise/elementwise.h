@@ -16,9 +16,11 @@ typedef struct qn_elementwise {
 
 /** qn_span_fn with a qn_elementwise as user. */
 void qn_unary_span_scalar(const qn_span *s);
+void qn_unary_span_neon(const qn_span *s);
 void qn_unary_span_avx2(const qn_span *s);
 void qn_unary_span_avx512(const qn_span *s);
 void qn_binary_span_scalar(const qn_span *s);
+void qn_binary_span_neon(const qn_span *s);
 void qn_binary_span_avx2(const qn_span *s);
 void qn_binary_span_avx512(const qn_span *s);
 /** The best that the context allows. */

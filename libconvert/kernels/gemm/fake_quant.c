@@ -31,16 +31,7 @@ typedef struct job {
 } job;
 
 static job kernels_of(const qn_context *ctx) {
-#if defined(__x86_64__)
-    unsigned isa = qn_context_isa(ctx);
-    if (isa & QN_ISA_AVX512)
-        return (job){.range = qn_quant_range_avx512, .values = qn_quant_values_avx512};
-    if (isa & QN_ISA_AVX2)
-        return (job){.range = qn_quant_range_avx2, .values = qn_quant_values_avx2};
-#else
-    (void)ctx;
-#endif
-    return (job){.range = qn_quant_range_scalar, .values = qn_quant_values_scalar};
+    return (job){.range = QN_ISA_PICK(ctx, qn_quant_range), .values = QN_ISA_PICK(ctx, qn_quant_values)};
 }
 
 /* Elements [*begin, *end) of piece i. */

@@ -27,6 +27,7 @@ QN_MUST_USE qn_status qn_fake_quant_view(const qn_kernel_args *given, int32_t ax
 typedef bool (*qn_quant_range_fn)(qn_dtype dtype, const void *x, int64_t begin, int64_t end, float *least,
                                   float *largest);
 bool qn_quant_range_scalar(qn_dtype dtype, const void *x, int64_t begin, int64_t end, float *least, float *largest);
+bool qn_quant_range_neon(qn_dtype dtype, const void *x, int64_t begin, int64_t end, float *least, float *largest);
 bool qn_quant_range_avx2(qn_dtype dtype, const void *x, int64_t begin, int64_t end, float *least, float *largest);
 bool qn_quant_range_avx512(qn_dtype dtype, const void *x, int64_t begin, int64_t end, float *least, float *largest);
 
@@ -34,6 +35,7 @@ bool qn_quant_range_avx512(qn_dtype dtype, const void *x, int64_t begin, int64_t
 typedef void (*qn_quant_values_fn)(qn_dtype dtype, const void *x, int64_t begin, int64_t end, const qn_x_quant *q,
                                    float *out);
 void qn_quant_values_scalar(qn_dtype dtype, const void *x, int64_t begin, int64_t end, const qn_x_quant *q, float *out);
+void qn_quant_values_neon(qn_dtype dtype, const void *x, int64_t begin, int64_t end, const qn_x_quant *q, float *out);
 void qn_quant_values_avx2(qn_dtype dtype, const void *x, int64_t begin, int64_t end, const qn_x_quant *q, float *out);
 void qn_quant_values_avx512(qn_dtype dtype, const void *x, int64_t begin, int64_t end, const qn_x_quant *q, float *out);
 

@@ -33,6 +33,8 @@ static const struct {
     {QN_ARITH_INT8, QN_ISA_AVX512VNNI, &qn_gemm_int8_avx512vnni},
     {QN_ARITH_INT8, QN_ISA_AVX512, &qn_gemm_int8_avx512},
     {QN_ARITH_INT8, QN_ISA_AVX2, &qn_gemm_int8_avx2},
+#elif defined(__aarch64__)
+    {QN_ARITH_F32, QN_ISA_NEON, &qn_gemm_isa_neon},
 #endif
     {QN_ARITH_F32, 0, &qn_gemm_isa_scalar},
 };

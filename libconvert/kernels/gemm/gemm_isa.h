@@ -40,7 +40,7 @@ typedef struct qn_gemm_isa {
     void (*few_rows)(void *few, int64_t begin, int64_t end, int worker);
 } qn_gemm_isa;
 
-extern const qn_gemm_isa qn_gemm_isa_scalar, qn_gemm_isa_avx2, qn_gemm_isa_avx512;
+extern const qn_gemm_isa qn_gemm_isa_scalar, qn_gemm_isa_neon, qn_gemm_isa_avx2, qn_gemm_isa_avx512;
 extern const qn_gemm_isa qn_gemm_bf16_avx512bf16;
 extern const qn_gemm_isa qn_gemm_int8_avx2, qn_gemm_int8_avx512, qn_gemm_int8_avx512vnni;
 /** The best of F32 that the context allows. */

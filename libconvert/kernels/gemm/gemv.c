@@ -8,18 +8,6 @@ bool qn_gemv_fits(const qn_gemm *g) {
            (g->b.x_stride == 1 || g->b.k_stride == 1);
 }
 
-static qn_pool_fn pick(const qn_gemm_isa *isa) {
-#if defined(__x86_64__)
-    if (isa == &qn_gemm_isa_avx512)
-        return qn_gemv_avx512;
-    if (isa == &qn_gemm_isa_avx2)
-        return qn_gemv_avx2;
-#else
-    (void)isa;
-#endif
-    return qn_gemv_scalar;
-}
-
 qn_status qn_gemv_run(qn_context *ctx, const qn_gemm *g) {
     enum { PIECE = 128 << 10 }; /* multiply-adds */
     const qn_gemm_isa *isa = qn_gemm_isa_of(ctx);
@@ -37,7 +25,7 @@ qn_status qn_gemv_run(qn_context *ctx, const qn_gemm *g) {
     int64_t grain = 1 + PIECE / (QN_GEMV_COLUMNS * (n + 1));
     if (g->b.k_stride != 1) /* long runs of each row of B, and eight pieces */
         grain = grain > groups / 8 ? grain : groups / 8;
-    qn_parallel_for(ctx, groups, grain, pick(isa), &v);
+    qn_parallel_for(ctx, groups, grain, QN_ISA_PICK(ctx, qn_gemv), &v);
     qn_scratch_give(ctx, a);
     return QN_OK;
 }

@@ -14,6 +14,7 @@ typedef struct qn_gemv {
 
 /** qn_pool_fn over groups of QN_GEMV_COLUMNS columns. */
 void qn_gemv_scalar(void *v, int64_t begin, int64_t end, int worker);
+void qn_gemv_neon(void *v, int64_t begin, int64_t end, int worker);
 void qn_gemv_avx2(void *v, int64_t begin, int64_t end, int worker);
 void qn_gemv_avx512(void *v, int64_t begin, int64_t end, int worker);
 

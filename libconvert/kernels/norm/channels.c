@@ -34,19 +34,6 @@ static qn_status vector(const qn_kernel_args *args, int32_t i, int64_t n, float 
     return QN_OK;
 }
 
-static qn_pool_fn planes_of(const qn_context *ctx) {
-#if defined(__x86_64__)
-    const unsigned isa = qn_context_isa(ctx);
-    if (isa & QN_ISA_AVX512)
-        return qn_norm_planes_avx512;
-    if (isa & QN_ISA_AVX2)
-        return qn_norm_planes_avx2;
-#else
-    (void)ctx;
-#endif
-    return qn_norm_planes_scalar;
-}
-
 qn_status qn_norm_by_channels(const qn_kernel_args *args) {
     qn_norm_channels n = {.x = args->in[0],
                           .y = args->out[0],
@@ -68,6 +55,6 @@ qn_status qn_norm_by_channels(const qn_kernel_args *args) {
     n.factor = factor;
     n.shift = shift;
     n.size = elems / planes;
-    qn_parallel_for(args->ctx, planes, 1 + PIECE / n.size, planes_of(args->ctx), &n);
+    qn_parallel_for(args->ctx, planes, 1 + PIECE / n.size, QN_ISA_PICK(args->ctx, qn_norm_planes), &n);
     return QN_OK;
 }

@@ -38,17 +38,11 @@ bool qn_norm_accepts_softmax(const qn_kernel_args *args) {
 }
 
 static void run(const qn_kernel_args *args, qn_norm *n, int64_t rows) {
-    qn_pool_fn fn = qn_norm_rows_scalar;
-    int lanes = 4;
-#if defined(__x86_64__)
-    unsigned isa = qn_context_isa(args->ctx);
-    if (isa & QN_ISA_AVX512)
-        fn = qn_norm_rows_avx512, lanes = 16;
-    else if (isa & QN_ISA_AVX2)
-        fn = qn_norm_rows_avx2, lanes = 8;
-#endif
+    enum { LANES_scalar = 4, LANES_neon = 4, LANES_avx2 = 8, LANES_avx512 = 16 };
+    const int lanes = QN_ISA_PICK(args->ctx, LANES);
     int64_t items = n->inner > 1 ? rows * ((n->inner + lanes - 1) / lanes) : rows;
-    qn_parallel_for(args->ctx, items, 1 + PIECE / (n->size * (n->inner > 1 ? lanes : 1)), fn, n);
+    qn_parallel_for(args->ctx, items, 1 + PIECE / (n->size * (n->inner > 1 ? lanes : 1)),
+                    QN_ISA_PICK(args->ctx, qn_norm_rows), n);
 }
 
 qn_status qn_norm_layer(const qn_kernel_args *args) {

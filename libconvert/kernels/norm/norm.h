@@ -25,11 +25,13 @@ typedef struct qn_norm_channels {
 
 /** qn_pool_fn with a qn_norm_channels over planes. */
 void qn_norm_planes_scalar(void *norm, int64_t begin, int64_t end, int worker);
+void qn_norm_planes_neon(void *norm, int64_t begin, int64_t end, int worker);
 void qn_norm_planes_avx2(void *norm, int64_t begin, int64_t end, int worker);
 void qn_norm_planes_avx512(void *norm, int64_t begin, int64_t end, int worker);
 
 /** qn_pool_fn over rows, or with inner > 1 over rows * ceil(inner / lanes) groups of lanes. */
 void qn_norm_rows_scalar(void *norm, int64_t begin, int64_t end, int worker);
+void qn_norm_rows_neon(void *norm, int64_t begin, int64_t end, int worker);
 void qn_norm_rows_avx2(void *norm, int64_t begin, int64_t end, int worker);
 void qn_norm_rows_avx512(void *norm, int64_t begin, int64_t end, int worker);
 

@@ -12,6 +12,9 @@ static const qn_peak_row g_rows[] = {
     {QN_I8, QN_ISA_AVX512VNNI, "avx512vnni", true, qn_peak_int8_avx512vnni},
     {QN_I8, QN_ISA_AVX512, "avx512", false, qn_peak_int8_avx512},
     {QN_I8, QN_ISA_AVX2, "avx2", false, qn_peak_int8_avx2},
+#elif defined(__aarch64__)
+    {QN_F32, QN_ISA_NEON, "neon", true, qn_peak_f32_neon}, {QN_BF16, QN_ISA_NEON, "neon", false, qn_peak_f32_neon},
+    {QN_I8, QN_ISA_NEON, "neon", false, qn_peak_f32_neon},
 #endif
     {QN_F32, 0, "scalar", true, qn_peak_f32_scalar},
     {QN_BF16, 0, "scalar", false, qn_peak_f32_scalar},
@@ -26,13 +29,4 @@ const qn_peak_row *qn_peak_choose(const qn_context *ctx, qn_dtype arithmetic) {
     return NULL;
 }
 
-qn_read_fn qn_peak_reader(const qn_context *ctx) {
-#if defined(__x86_64__)
-    if (qn_context_isa(ctx) & QN_ISA_AVX512)
-        return qn_peak_read_avx512;
-    if (qn_context_isa(ctx) & QN_ISA_AVX2)
-        return qn_peak_read_avx2;
-#endif
-    (void)ctx;
-    return qn_peak_read_scalar;
-}
+qn_read_fn qn_peak_reader(const qn_context *ctx) { return QN_ISA_PICK(ctx, qn_peak_read); }

@@ -37,6 +37,7 @@ const qn_peak_row *qn_peak_choose(const qn_context *ctx, qn_dtype arithmetic);
 qn_read_fn qn_peak_reader(const qn_context *ctx);
 
 double qn_peak_f32_scalar(int64_t rounds, float *sink);
+double qn_peak_f32_neon(int64_t rounds, float *sink);
 double qn_peak_f32_avx2(int64_t rounds, float *sink);
 double qn_peak_f32_avx512(int64_t rounds, float *sink);
 /** Pairs of bfloat16 to float32: VDPBF16PS. */
@@ -46,6 +47,7 @@ double qn_peak_int8_avx512vnni(int64_t rounds, float *sink);
 double qn_peak_int8_avx512(int64_t rounds, float *sink);
 double qn_peak_int8_avx2(int64_t rounds, float *sink);
 float qn_peak_read_scalar(const float *p, int64_t n);
+float qn_peak_read_neon(const float *p, int64_t n);
 float qn_peak_read_avx2(const float *p, int64_t n);
 float qn_peak_read_avx512(const float *p, int64_t n);
 

@@ -251,12 +251,7 @@ static qn_status read(const qn_kernel_args *args, int64_t gates, recurrent *r) {
                               (long long)w->dims[0], (long long)w->dims[1], (long long)w->dims[2],
                               (long long)rec->dims[0], (long long)rec->dims[1], (long long)rec->dims[2],
                               (long long)r->I);
-    r->cells = &qn_cells_scalar;
-#if defined(__x86_64__)
-    r->cells = r->isa == &qn_gemm_isa_avx512 ? &qn_cells_avx512
-               : r->isa == &qn_gemm_isa_avx2 ? &qn_cells_avx2
-                                             : r->cells;
-#endif
+    r->cells = QN_ISA_PICK(args->ctx, &qn_cells);
     return QN_OK;
 }
 

@@ -21,6 +21,6 @@ typedef struct qn_cells {
 void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const float *w,
                          const float *bias, float *projection);
 
-extern const qn_cells qn_cells_scalar, qn_cells_avx2, qn_cells_avx512;
+extern const qn_cells qn_cells_scalar, qn_cells_neon, qn_cells_avx2, qn_cells_avx512;
 
 #endif

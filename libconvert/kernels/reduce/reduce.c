@@ -31,19 +31,6 @@ static bool neighbours(const qn_tensor *x, unsigned mask, int64_t *outer, int64_
     return *size > 0;
 }
 
-static qn_pool_fn pieces_of(const qn_context *ctx) {
-#if defined(__x86_64__)
-    const unsigned isa = qn_context_isa(ctx);
-    if (isa & QN_ISA_AVX512)
-        return qn_reduce_pieces_avx512;
-    if (isa & QN_ISA_AVX2)
-        return qn_reduce_pieces_avx2;
-#else
-    (void)ctx;
-#endif
-    return qn_reduce_pieces_scalar;
-}
-
 /* Parts of a row to one number. */
 static double join(qn_reduce_kind kind, const float *part, int64_t n) {
     double a = (double)part[0];
@@ -88,7 +75,7 @@ static qn_status reduce(const qn_kernel_args *args, qn_reduction *r, int64_t out
         r->y = args->out[0].data;
     else
         QN_NEW_ARRAY(args->ctx, args->scratch, r->y, n_y * parts);
-    qn_parallel_for(args->ctx, items, 1 + PIECE / work, pieces_of(args->ctx), r);
+    qn_parallel_for(args->ctx, items, 1 + PIECE / work, QN_ISA_PICK(args->ctx, qn_reduce_pieces), r);
     if (r->y == args->out[0].data && !mean && !root)
         return QN_OK;
     for (int64_t i = 0; i < n_y; i++) {

@@ -32,6 +32,7 @@ typedef struct qn_reduction {
 /** qn_pool_fn with a qn_reduction. inner 1: over outer * parts; else over outer * ceil(inner / QN_REDUCE_COLUMNS)
  *  groups of columns. */
 void qn_reduce_pieces_scalar(void *reduction, int64_t begin, int64_t end, int worker);
+void qn_reduce_pieces_neon(void *reduction, int64_t begin, int64_t end, int worker);
 void qn_reduce_pieces_avx2(void *reduction, int64_t begin, int64_t end, int worker);
 void qn_reduce_pieces_avx512(void *reduction, int64_t begin, int64_t end, int worker);
 

@@ -14,12 +14,7 @@ static qn_status run(const qn_kernel_args *args, bool max) {
     qn_global_pool p = {.x = &args->in[0], .y = &args->out[0], .size = 1, .max = max};
     for (int32_t i = 2; i < p.x->rank; i++)
         p.size *= p.x->dims[i];
-    qn_pool_fn fn = qn_global_pool_scalar;
-#if defined(__x86_64__)
-    unsigned isa = qn_context_isa(args->ctx);
-    fn = isa & QN_ISA_AVX512 ? qn_global_pool_avx512 : isa & QN_ISA_AVX2 ? qn_global_pool_avx2 : fn;
-#endif
-    qn_parallel_for(args->ctx, qn_ref_numel(p.y), 1 + PIECE / (p.size + 1), fn, &p);
+    qn_parallel_for(args->ctx, qn_ref_numel(p.y), 1 + PIECE / (p.size + 1), QN_ISA_PICK(args->ctx, qn_global_pool), &p);
     return QN_OK;
 }
 

@@ -25,6 +25,7 @@ typedef struct qn_resample {
 
 /** A qn_pool_fn over planes * bands. */
 void qn_resample_scalar(void *r, int64_t begin, int64_t end, int worker);
+void qn_resample_neon(void *r, int64_t begin, int64_t end, int worker);
 void qn_resample_avx2(void *r, int64_t begin, int64_t end, int worker);
 void qn_resample_avx512(void *r, int64_t begin, int64_t end, int worker);
 
@@ -41,9 +42,11 @@ enum { QN_POOL_SLACK = 64 };
 
 /** qn_pool_fn over planes * h_out. */
 void qn_max_pool_scalar(void *p, int64_t begin, int64_t end, int worker);
+void qn_max_pool_neon(void *p, int64_t begin, int64_t end, int worker);
 void qn_max_pool_avx2(void *p, int64_t begin, int64_t end, int worker);
 void qn_max_pool_avx512(void *p, int64_t begin, int64_t end, int worker);
 void qn_average_pool_scalar(void *p, int64_t begin, int64_t end, int worker);
+void qn_average_pool_neon(void *p, int64_t begin, int64_t end, int worker);
 void qn_average_pool_avx2(void *p, int64_t begin, int64_t end, int worker);
 void qn_average_pool_avx512(void *p, int64_t begin, int64_t end, int worker);
 
@@ -56,6 +59,7 @@ typedef struct qn_global_pool {
 
 /** A qn_pool_fn over planes. */
 void qn_global_pool_scalar(void *p, int64_t begin, int64_t end, int worker);
+void qn_global_pool_neon(void *p, int64_t begin, int64_t end, int worker);
 void qn_global_pool_avx2(void *p, int64_t begin, int64_t end, int worker);
 void qn_global_pool_avx512(void *p, int64_t begin, int64_t end, int worker);
 

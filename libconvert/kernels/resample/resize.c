@@ -51,19 +51,6 @@ static qn_status make_taps(const qn_kernel_args *args, const qn_resize *r, const
     return QN_OK;
 }
 
-static qn_pool_fn pick(const qn_context *ctx) {
-#if defined(__x86_64__)
-    unsigned isa = qn_context_isa(ctx);
-    if (isa & QN_ISA_AVX512)
-        return qn_resample_avx512;
-    if (isa & QN_ISA_AVX2)
-        return qn_resample_avx2;
-#else
-    (void)ctx;
-#endif
-    return qn_resample_scalar;
-}
-
 qn_status qn_resample_resize(const qn_kernel_args *args) {
     qn_resample r = {.x = args->in[0], .y = args->out[0]};
     const int32_t rank = r.x.rank;
@@ -95,7 +82,8 @@ qn_status qn_resample_resize(const qn_kernel_args *args) {
     r.rows = qn_scratch_take(args->ctx, bytes);
     if (!r.rows)
         return qn_fail_memory(args->ctx, bytes, "resampled rows");
-    qn_parallel_for(args->ctx, planes * r.bands, 1 + PIECE / (r.band * (w->out + 1) + 1), pick(args->ctx), &r);
+    qn_parallel_for(args->ctx, planes * r.bands, 1 + PIECE / (r.band * (w->out + 1) + 1),
+                    QN_ISA_PICK(args->ctx, qn_resample), &r);
     qn_scratch_give(args->ctx, r.rows);
     return QN_OK;
 }

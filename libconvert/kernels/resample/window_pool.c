@@ -60,19 +60,9 @@ static qn_status run(const qn_kernel_args *args, bool average, qn_pool_fn fn) {
 }
 
 qn_status qn_resample_max_pool(const qn_kernel_args *args) {
-    qn_pool_fn fn = qn_max_pool_scalar;
-#if defined(__x86_64__)
-    unsigned isa = qn_context_isa(args->ctx);
-    fn = isa & QN_ISA_AVX512 ? qn_max_pool_avx512 : isa & QN_ISA_AVX2 ? qn_max_pool_avx2 : fn;
-#endif
-    return run(args, false, fn);
+    return run(args, false, QN_ISA_PICK(args->ctx, qn_max_pool));
 }
 
 qn_status qn_resample_average_pool(const qn_kernel_args *args) {
-    qn_pool_fn fn = qn_average_pool_scalar;
-#if defined(__x86_64__)
-    unsigned isa = qn_context_isa(args->ctx);
-    fn = isa & QN_ISA_AVX512 ? qn_average_pool_avx512 : isa & QN_ISA_AVX2 ? qn_average_pool_avx2 : fn;
-#endif
-    return run(args, true, fn);
+    return run(args, true, QN_ISA_PICK(args->ctx, qn_average_pool));
 }

@@ -1,0 +1,1 @@
+#include "kernels/codec/codec_impl.h"

@@ -1,0 +1,1 @@
+#include "kernels/conv/pack_impl.h"

@@ -1,0 +1,1 @@
+#include "kernels/elementwise/elementwise_impl.h"

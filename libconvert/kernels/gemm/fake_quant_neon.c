@@ -1,0 +1,1 @@
+#include "kernels/gemm/fake_quant_impl.h"

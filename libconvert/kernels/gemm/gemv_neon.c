@@ -1,0 +1,1 @@
+#include "kernels/gemm/gemv_impl.h"

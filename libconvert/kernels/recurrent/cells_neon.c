@@ -1,0 +1,1 @@
+#include "kernels/recurrent/cells_impl.h"

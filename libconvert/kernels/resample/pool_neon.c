@@ -1,0 +1,1 @@
+#include "kernels/resample/pool_impl.h"

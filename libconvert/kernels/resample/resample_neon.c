@@ -1,0 +1,1 @@
+#include "kernels/resample/resample_impl.h"

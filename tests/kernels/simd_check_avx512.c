@@ -1,0 +1,1 @@
+#include "tests/kernels/simd_check_impl.h"
