@@ -13,6 +13,7 @@ typedef struct qn_axis_taps {
     int64_t in, out, n;
     int32_t *index;
     float *weight;
+    bool ascends; /**< no tap's index is less than that of the output before it */
 } qn_axis_taps;
 
 typedef struct qn_resample {

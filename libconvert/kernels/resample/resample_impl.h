@@ -2,6 +2,32 @@
 #include "kernels/resample/resample.h"
 #include "kernels/simd/simd.h"
 
+#if defined(__AVX512F__) || defined(__AVX2__)
+#define LOOK_UP 1
+/* Lane l of the result: lane at[l] - base of v. */
+VF_INLINE vf look_up(vf v, const int32_t *at, int32_t base) {
+#if defined(__AVX512F__)
+    return _mm512_permutexvar_ps(_mm512_sub_epi32(_mm512_loadu_si512(at), _mm512_set1_epi32(base)), v);
+#else
+    return _mm256_permutevar8x32_ps(
+        v, _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(const void *)at), _mm256_set1_epi32(base)));
+#endif
+}
+
+/* Two taps: outputs [o, o + VF_LANES) whose samples lie in one vector; false when they do not. */
+VF_INLINE bool resample_vector(const qn_axis_taps *w, const float *from, int64_t o, float *out) {
+    const int32_t *i0 = w->index + o, *i1 = i0 + w->out, base = i0[0] < i1[0] ? i0[0] : i1[0];
+    const int32_t last = i0[VF_LANES - 1] > i1[VF_LANES - 1] ? i0[VF_LANES - 1] : i1[VF_LANES - 1];
+    if (!w->ascends || last - base >= VF_LANES)
+        return false;
+    const vf v = vf_read_n(QN_F32, from, base, w->in - base);
+    const vf a = vf_mul(vf_load(w->weight + o), look_up(v, i0, base));
+    const vf b = vf_mul(vf_load(w->weight + w->out + o), look_up(v, i1, base));
+    vf_store(out + o, vf_add(a, b));
+    return true;
+}
+#endif
+
 /* One input row along w. */
 static void resample_row(const qn_resample *r, const void *x, int64_t at, float *wide, float *out) {
     const qn_axis_taps *w = &r->w;
@@ -14,7 +40,12 @@ static void resample_row(const qn_resample *r, const void *x, int64_t at, float 
     if (w->n == 2) {
         const int32_t *i0 = w->index, *i1 = i0 + w->out;
         const float *w0 = w->weight, *w1 = w0 + w->out;
-        for (int64_t o = 0; o < w->out; o++)
+        int64_t o = 0;
+#ifdef LOOK_UP
+        while (o + VF_LANES <= w->out && resample_vector(w, from, o, out))
+            o += VF_LANES;
+#endif
+        for (; o < w->out; o++)
             out[o] = w0[o] * from[i0[o]] + w1[o] * from[i1[o]];
         return;
     }

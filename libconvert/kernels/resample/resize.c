@@ -32,7 +32,7 @@ static int64_t taps_of(const qn_resize *r, const qn_resize_axis *a) {
 static qn_status make_taps(const qn_kernel_args *args, const qn_resize *r, const qn_resize_axis *a, qn_axis_taps *t) {
     int64_t index[MAX_TAPS] = {0};
     double weight[MAX_TAPS] = {1};
-    *t = (qn_axis_taps){.in = a->in, .out = a->out, .n = taps_of(r, a)};
+    *t = (qn_axis_taps){.in = a->in, .out = a->out, .n = taps_of(r, a), .ascends = true};
     QN_NEW_ARRAY(args->ctx, args->scratch, t->index, t->n * t->out);
     QN_NEW_ARRAY(args->ctx, args->scratch, t->weight, t->n * t->out);
     for (int64_t o = 0; o < t->out; o++) {
@@ -45,6 +45,7 @@ static qn_status make_taps(const qn_kernel_args *args, const qn_resize *r, const
             qn_resize_taps(r, a, at, t->n, index, weight);
         for (int64_t k = 0; k < t->n; k++) {
             t->index[k * t->out + o] = (int32_t)index[k];
+            t->ascends = t->ascends && (o == 0 || index[k] >= t->index[k * t->out + o - 1]);
             t->weight[k * t->out + o] = (float)weight[k];
         }
     }
