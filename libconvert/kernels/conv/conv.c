@@ -113,7 +113,7 @@ static qn_status run_gemm(const qn_kernel_args *args, const qn_conv *c) {
 
 /* bfloat16 arithmetic doubles the rate of multiplication; packing pays with enough rows. */
 static bool narrow_pointwise(const qn_kernel_args *args, const qn_conv *c) {
-    return qn_conv_pointwise(c) && c->m >= 64 &&
+    return qn_conv_pointwise(c) && (c->m >= 64 || (c->m >= 32 && c->c >= 64)) &&
            qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype) == QN_ARITH_BF16;
 }
 
@@ -125,6 +125,7 @@ static const struct strategy {
     qn_status (*run)(const qn_kernel_args *args, const qn_conv *c);
 } g_strategies[] = {
     {narrow_pointwise, run_gemm},
+    {qn_conv_bf16_fits, qn_conv_bf16_run},
     {qn_conv_winograd_fits, qn_conv_winograd_run},
     {qn_conv_direct_fits, qn_conv_direct_run},
     {always, run_gemm},
@@ -134,10 +135,12 @@ qn_status qn_conv_Conv(const qn_kernel_args *given) {
     qn_conv c;
     qn_fake_quant view;
     const qn_kernel_args *args = &view.args;
-    QN_TRY(qn_fake_quant_view(given, 1, &view));
-    QN_TRY(qn_conv_read(args, false, &c));
-    if (numel(&args->out[0]) == 0)
+    QN_TRY(qn_conv_read(given, false, &c));
+    if (numel(&given->out[0]) == 0)
         return QN_OK;
+    if (qn_conv_int8_fits(given, &c))
+        return qn_conv_int8_run(given, &c);
+    QN_TRY(qn_fake_quant_view(given, 1, &view));
     const struct strategy *s = g_strategies;
     while (!s->fits(args, &c))
         s++;

@@ -2,6 +2,8 @@
  *
  *   Conv           a product W [M/g, C/g taps] · X' for each image and group, where X'[(c, tap), position] is the input
  *                  under the tap. By the first strategy of conv.c that fits:
+ *     int8           quantised inputs: the packed product over an image of codes
+ *     bf16           bfloat16 arithmetic: the packed product over an image of pairs, where that is faster
  *     winograd       3x3, stride 1, from 8 channels on: 36 products for a 4x4 tile of outputs instead of 144
  *     direct         depthwise, few weights: rows of X' are read where they lie in a padded band of the image
  *     gemm           the packed product; panels of X' are packed straight from the image
@@ -35,11 +37,17 @@ qn_gemm_out qn_conv_out_at(const qn_gemm_out *out, const qn_conv *c, int64_t bat
 /** The strategies: can this convolution (with outputs) run so; and run it. */
 bool qn_conv_winograd_fits(const qn_kernel_args *args, const qn_conv *c);
 QN_MUST_USE qn_status qn_conv_winograd_run(const qn_kernel_args *args, const qn_conv *c);
+bool qn_conv_bf16_fits(const qn_kernel_args *args, const qn_conv *c);
+QN_MUST_USE qn_status qn_conv_bf16_run(const qn_kernel_args *args, const qn_conv *c);
 bool qn_conv_direct_fits(const qn_kernel_args *args, const qn_conv *c);
 QN_MUST_USE qn_status qn_conv_direct_run(const qn_kernel_args *args, const qn_conv *c);
 
-/** qn_pack_fn whose operand is an image [c, in_plane] of F32, F16 or BF16: x walks over output positions, k over
- *  (channel, tap), pack_arg is a qn_conv. */
+/** Can this convolution (with outputs), whose input is not quantised yet, run in int8 arithmetic; and run it so. */
+bool qn_conv_int8_fits(const qn_kernel_args *args, const qn_conv *c);
+QN_MUST_USE qn_status qn_conv_int8_run(const qn_kernel_args *args, const qn_conv *c);
+
+/** qn_pack_fn whose operand is an image [c, in_plane] of F32, F16 or BF16, or of units as F32: x walks over output
+ * positions, k over (channel, tap), pack_arg is a qn_conv. */
 qn_pack_fn qn_conv_pack_of(const qn_context *ctx);
 void qn_conv_pack_scalar(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
 void qn_conv_pack_neon(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);

@@ -1,9 +1,10 @@
-/* What each instruction set gives direct.c, winograd.c and conv_transpose.c: padded bands of the input, products of
- * narrow panels with rows of it, the transforms of F(4x4, 3x3), rows woven together. */
+/* What each instruction set gives direct.c, winograd.c, narrow.c and conv_transpose.c: padded bands of the input,
+ * products of narrow panels with rows of it, the transforms of F(4x4, 3x3), rows woven together. */
 #ifndef QN_KERNELS_CONV_CONV_ISA_H
 #define QN_KERNELS_CONV_CONV_ISA_H
 
 #include "kernels/conv/conv.h"
+#include "kernels/gemm/fake_quant.h"
 
 /** One channel of the input under some output rows, padded, in float32. Row r and column j of it are in phase
  *  (r mod sh, j mod sw) at (r / sh, j / sw):
@@ -61,6 +62,11 @@ typedef struct qn_conv_isa {
      *  act(tile[i * stride + position - from] + bias) + residual. Reads whole vectors. */
     void (*finish)(const qn_gemm_out *c, const qn_runs *r, const float *tile, int64_t stride, int64_t m, int rows,
                    int64_t from, int64_t n);
+
+    /** to[i] = the bits of even[i] and, above them, of odd[i], for i < n. */
+    void (*weave_pairs)(const uint16_t *even, const uint16_t *odd, int64_t n, uint32_t *to);
+    /** to[i] = the codes of element i of the four rows, the first in the lowest byte, for i < n. */
+    void (*weave_codes)(qn_dtype dtype, const void *const row[4], int64_t n, const qn_x_quant *q, uint32_t *to);
 
     /** u[e * plane + k * rows + i] = element e of G g Gᵀ, g = w[k][tap][i], for k < kn, i < rows. */
     void (*winograd_weights)(const float *w, int64_t kn, int rows, float *u, int64_t plane);

@@ -1,5 +1,6 @@
 /* Panels of the virtual matrix X'[(c, kh, kw), (oh, ow)] = X[c, oh sh - ph + kh dh, ow sw - pw + kw dw], zero outside
- * the image, packed straight from it.
+ * the image, packed straight from it. Units (gemm.h) are copied like float32; outside the image each byte of theirs is
+ * unit_zero.
  *
  * The columns of a panel are a run of output positions: pieces of one or several output rows. For each tap the parts of
  * these pieces that see the image are found once, as runs; then every channel copies the same runs. */
@@ -65,7 +66,7 @@ VF_INLINE void pack_as(const qn_dtype dtype, const qn_operand *op, int64_t x0, i
             float *row = dst + (k - k0) * width;
             int64_t plane = k / c->taps * c->in_plane;
             if (!all)
-                memset(row, 0, (size_t)width * sizeof *row);
+                memset(row, op->unit_zero, (size_t)width * sizeof *row);
             for (int r = 0; r < n_runs; r++)
                 copy_run(dtype, op->data, plane + runs[r].from, c->w.stride, runs[r].n, row + runs[r].at);
         }

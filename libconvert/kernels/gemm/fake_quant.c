@@ -77,6 +77,28 @@ static void quantise(void *arg, int64_t first, int64_t last, int worker) {
     }
 }
 
+static int64_t grain_of(int64_t n_group) { return 1 + GRAIN / (n_group < PIECE ? n_group : PIECE); }
+
+/* A job over input 0 with the ranges of its pieces. */
+static qn_status ranges(const qn_kernel_args *args, int64_t n_groups, int64_t n_group, job *j) {
+    *j = kernels_of(args->ctx);
+    j->dtype = args->in[0].dtype;
+    j->x = args->in[0].data;
+    j->n_group = n_group;
+    j->per_group = n_group / PIECE + (n_group % PIECE != 0);
+    QN_NEW_ARRAY(args->ctx, args->scratch, j->pieces, n_groups * j->per_group);
+    qn_parallel_for(args->ctx, n_groups * j->per_group, grain_of(n_group), find_ranges, j);
+    return QN_OK;
+}
+
+qn_status qn_x_quant_groups(const qn_kernel_args *args, int64_t n_groups, int64_t n_group, qn_x_quant *out) {
+    job j;
+    QN_TRY(ranges(args, n_groups, n_group, &j));
+    for (int64_t g = 0; g < n_groups; g++)
+        out[g] = group_quant(j.pieces + g * j.per_group, j.per_group);
+    return QN_OK;
+}
+
 qn_status qn_fake_quant_view(const qn_kernel_args *given, int32_t axis, qn_fake_quant *out) {
     const qn_tensor *x = &given->in[0];
     bool dynamic;
@@ -87,16 +109,10 @@ qn_status qn_fake_quant_view(const qn_kernel_args *given, int32_t axis, qn_fake_
         *(i < axis ? &n_groups : &n_group) *= x->dims[i];
     if (!dynamic || n_groups == 0 || n_group == 0)
         return QN_OK;
-    job j = kernels_of(given->ctx);
-    j.dtype = x->dtype;
-    j.x = x->data;
-    j.n_group = n_group;
-    j.per_group = n_group / PIECE + (n_group % PIECE != 0);
+    job j;
+    QN_TRY(ranges(given, n_groups, n_group, &j));
     QN_NEW_ARRAY(given->ctx, given->scratch, j.out, n_groups * n_group);
-    QN_NEW_ARRAY(given->ctx, given->scratch, j.pieces, n_groups * j.per_group);
-    const int64_t grain = 1 + GRAIN / (n_group < PIECE ? n_group : PIECE);
-    qn_parallel_for(given->ctx, n_groups * j.per_group, grain, find_ranges, &j);
-    qn_parallel_for(given->ctx, n_groups * j.per_group, grain, quantise, &j);
+    qn_parallel_for(given->ctx, n_groups * j.per_group, grain_of(n_group), quantise, &j);
     memcpy(out->in, given->in, (size_t)given->n_in * sizeof *out->in);
     out->in[0].data = j.out;
     out->in[0].dtype = QN_F32;

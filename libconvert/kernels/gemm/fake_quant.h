@@ -23,6 +23,9 @@ bool qn_fake_quant_accepts(const qn_kernel_args *args);
  * stays where it is. */
 QN_MUST_USE qn_status qn_fake_quant_view(const qn_kernel_args *given, int32_t axis, qn_fake_quant *out);
 
+/** out[g] = what the codes of group g mean, of the n_groups groups of n_group >= 1 elements that input 0 is. */
+QN_MUST_USE qn_status qn_x_quant_groups(const qn_kernel_args *args, int64_t n_groups, int64_t n_group, qn_x_quant *out);
+
 /** Least and largest of x[begin, end) and 0; false when one is not finite. */
 typedef bool (*qn_quant_range_fn)(qn_dtype dtype, const void *x, int64_t begin, int64_t end, float *least,
                                   float *largest);
