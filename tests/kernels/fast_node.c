@@ -9,6 +9,7 @@ void check_fast(const char *node, double tol, int32_t n_out, qn_tensor *in, int3
     } isas[] = {{"scalar", 0},
                 {"avx2", QN_ISA_AVX2},
                 {"avx512", QN_ISA_AVX512},
+                {"avx512vnni", QN_ISA_AVX512VNNI},
                 {"avx512bf16", QN_ISA_AVX512BF16},
                 {"neon", QN_ISA_NEON}};
     node_test ref = node_begin();
