@@ -46,8 +46,8 @@ QN_MUST_USE qn_status qn_conv_direct_run(const qn_kernel_args *args, const qn_co
 bool qn_conv_int8_fits(const qn_kernel_args *args, const qn_conv *c);
 QN_MUST_USE qn_status qn_conv_int8_run(const qn_kernel_args *args, const qn_conv *c);
 
-/** qn_pack_fn whose operand is an image [c, in_plane] of F32, F16 or BF16, or of units as F32: x walks over output positions, k over
- *  (channel, tap), pack_arg is a qn_conv. */
+/** qn_pack_fn whose operand is an image [c, in_plane] of F32, F16 or BF16, or of units as F32: x walks over output
+ * positions, k over (channel, tap), pack_arg is a qn_conv. */
 qn_pack_fn qn_conv_pack_of(const qn_context *ctx);
 void qn_conv_pack_scalar(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
 void qn_conv_pack_neon(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst);
