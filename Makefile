@@ -196,11 +196,10 @@ ARM_RUN := $(addprefix $(ARM)/qemu/,quern demo/make_model examples/variants)
 $(ARM_RUN): $(ARM)/qemu/%: Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec qemu-aarch64 -L %s %s "$$@"\n' $(abspath $(ARM_S)) $(abspath $(ARM)/$*) >$@ && chmod +x $@
-test-aarch64: deps-aarch64 $(ARM_RUN) ## the tests built for 64-bit Arm and run under qemu, but for those of whole models
+test-aarch64: deps-aarch64 $(ARM_RUN) ## all tests built for 64-bit Arm and run under qemu (minutes)
 	@$(MAKE) --no-print-directory VARIANT=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \
 	    $(addprefix $(ARM)/,tests/all quern demo/make_model examples/variants)
-	@echo 'tests of whole models are left out, as they are slow under qemu: QUERN_SHARED=../shared runs them too'
-	@QUERN_SHARED=$(or $(QUERN_SHARED),none) QUERN=$(ARM)/qemu/quern QUERN_BUILD=$(ARM)/qemu qemu-aarch64 -L $(ARM_S) $(ARM)/tests/all $(T)
+	@QUERN=$(ARM)/qemu/quern QUERN_BUILD=$(ARM)/qemu qemu-aarch64 -L $(ARM_S) $(ARM)/tests/all $(T)
 
 numerics: $B/tests/all ## the table of docs/numerics.md, measured: real models in five precisions against their goldens
 	@echo '| model | package | bytes | cosine | largest difference | SQNR, dB | at |'
