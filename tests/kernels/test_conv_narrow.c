@@ -330,6 +330,21 @@ QN_TEST(kernels_conv_int8_not_finite) {
         }
 }
 
+/* What fills a unit up is 0: an infinity of the last channel meets no other weight, so nothing becomes NaN. */
+QN_TEST(kernels_conv_bf16_infinity) {
+    static const geometry g = {1, 1, 3, 6, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
+    trial t = trial_begin(&g, false, QN_BF16, false);
+    float *y = room(&t, t.n_y, sizeof *y);
+    ((uint16_t *)t.in[0].data)[2 * 7 * 9 + 4 * 9 + 4] = qn_f32_to_bf16(INFINITY);
+    if (run_trial(&t, "avx512bf16", 1, y))
+        for (int64_t i = 0; i < t.n_y; i++) {
+            const int64_t h = i / 9 % 7, w = i % 9;
+            assert_true((isinf(y[i]) != 0) == (h >= 3 && h <= 5 && w >= 3 && w <= 5));
+            assert_true(!isnan(y[i]));
+        }
+    qn_arena_destroy(t.arena);
+}
+
 /* Int8 arithmetic is for symmetric int8 codes with scales by output channel or by tensor. */
 QN_TEST(kernels_conv_int8_fits) {
     static const geometry g = {1, 1, 5, 6, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
