@@ -1,8 +1,9 @@
-/* Movement of the move family against the reference: the same elements, whatever their bits. */
+/* Movement and casts of the move family against the reference: the same bits. */
 #include "tests/kernels/fast_node.h"
 
 #include "base/checked.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* Element i has the bits of i + 1, cut to its size. */
@@ -46,5 +47,56 @@ QN_TEST(kernels_transpose_axes) {
     check_fast("Transpose", EXACT, 1, IN(empty(QN_F32, DIMS(3, 0))));
     check_fast("Transpose", EXACT, 1, IN(counted(&t, QN_F32, SCALAR)));
     check_fast("Transpose", EXACT, 1, IN(counted(&t, QN_F32, DIMS(600, 512)))); /* several pieces */
+    node_end(&t);
+}
+
+/* ---- Cast: the reference's bits ---------------------------------------------------------------------- */
+
+static qn_tensor numbers(node_test *t, qn_dtype dtype, int64_t n) {
+    qn_tensor x = counted(t, dtype, DIMS(n));
+    static const int64_t ints[] = {0,
+                                   1,
+                                   -1,
+                                   255,
+                                   256,
+                                   INT32_MAX,
+                                   INT32_MIN,
+                                   (1 << 24) + 1,
+                                   -7,
+                                   INT64_MAX,
+                                   INT64_MIN,
+                                   1LL << 33,
+                                   (1LL << 40) + (1 << 16) + 1,
+                                   0x7fffff4000000001};
+    static const float floats[] = {
+        0.0f, -0.0f, 1.0f,    NAN,      INFINITY,       -INFINITY, 0x1p-149f, -0.5f,          3e38f,          -3e38f,
+        2.9f, -2.9f, 0x1p31f, -0x1p31f, 0x1.fffffep30f, 0x1p63f,   -0x1p63f,  0x1.fffffep62f, -0x1.fffffep62f};
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t v = ints[i % (int64_t)(sizeof ints / sizeof ints[0])];
+        if (dtype == QN_F32)
+            ((float *)x.data)[i] = floats[i % (int64_t)(sizeof floats / sizeof floats[0])];
+        else if (dtype == QN_I64)
+            ((int64_t *)x.data)[i] = v;
+        else if (dtype == QN_I32)
+            ((int32_t *)x.data)[i] = (int32_t)(uint32_t)(uint64_t)v;
+        else if (i % 3 == 0)
+            ((uint8_t *)x.data)[i] = 0; /* a bool that is true may be any other byte */
+    }
+    return x;
+}
+
+QN_TEST(kernels_cast_pairs) {
+    static const qn_dtype pairs[][2] = {{QN_BOOL, QN_F32}, {QN_BOOL, QN_I32}, {QN_BOOL, QN_I64}, {QN_U8, QN_F32},
+                                        {QN_I8, QN_F32},   {QN_I32, QN_F32},  {QN_I64, QN_F32},  {QN_I64, QN_I32},
+                                        {QN_I32, QN_I64},  {QN_F32, QN_BOOL}, {QN_I32, QN_BOOL}, {QN_I64, QN_BOOL},
+                                        {QN_F32, QN_I32},  {QN_F32, QN_I64}};
+    static const int64_t sizes[] = {0, 1, 3, 15, 16, 17, 64, 131, 70001};
+    node_test t = node_begin();
+    for (size_t p = 0; p < sizeof pairs / sizeof pairs[0]; p++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            char node[64];
+            snprintf(node, sizeof node, "Cast {to=%s}", qn_dtype_name(pairs[p][1]));
+            check_fast(node, EXACT, 1, IN(numbers(&t, pairs[p][0], sizes[i])));
+        }
     node_end(&t);
 }

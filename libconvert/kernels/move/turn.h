@@ -4,11 +4,10 @@
 
 #include "kernels/ref/copy.h"
 
-/** The qn_turn_fn of the best instruction set that the context allows. */
-qn_turn_fn qn_turn_of(const qn_context *ctx);
-
+/** qn_turn_fn, one an instruction set. */
 void qn_turn_scalar(size_t bytes, int64_t ni, int64_t nj, void *y, int64_t yi, const void *x, int64_t xj);
 void qn_turn_avx2(size_t bytes, int64_t ni, int64_t nj, void *y, int64_t yi, const void *x, int64_t xj);
 void qn_turn_avx512(size_t bytes, int64_t ni, int64_t nj, void *y, int64_t yi, const void *x, int64_t xj);
+void qn_turn_neon(size_t bytes, int64_t ni, int64_t nj, void *y, int64_t yi, const void *x, int64_t xj);
 
 #endif
