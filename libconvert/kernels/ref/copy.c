@@ -11,6 +11,7 @@ typedef struct copy {
     char *dst;
     const char *src;
     int32_t split; /* the dimension handed out over the pool */
+    qn_turn_fn turn; /* or NULL */
 } copy;
 
 void qn_ref_dense_strides(int32_t rank, const int64_t *dims, int64_t *stride) {
@@ -29,6 +30,7 @@ typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
 typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
 
 enum { LINE_BYTES = 64, STRIP = 16 };
+enum { NARROW = 3 }; /* rows so short that blocks would be mostly padding */
 
 /* y[i * yi + j * yj] = x[i * xi + j * xj]. When the two sides run in different directions, square tiles of a cache line
  * a side go through a buffer: each line of source and destination is touched once, and whole, whatever the strides. They
@@ -71,6 +73,8 @@ static void copy_plane(const copy *c, int64_t ni, int64_t nj, char *y, int64_t y
         const int64_t size = (int64_t)c->bytes;
         for (int64_t i = 0; i < ni; i++)
             memcpy(y + i * yi * size, x + i * xi * size, (size_t)nj * c->bytes);
+    } else if (c->turn && xi == 1 && yj == 1 && ni > NARROW && nj > NARROW) {
+        c->turn(c->bytes, ni, nj, y, yi, x, xj);
     } else if (c->bytes == 1) {
         plane_8(ni, nj, y, yi, yj, x, xi, xj);
     } else if (c->bytes == 2) {
@@ -127,7 +131,12 @@ static void copy_piece(void *arg, int64_t begin, int64_t end, int worker) {
 
 void qn_ref_copy(qn_context *ctx, size_t bytes, int32_t rank, const int64_t *dims, void *dst, const int64_t *dst_stride,
                  const void *src, const int64_t *src_stride) {
-    copy c = {.bytes = bytes, .dst = dst, .src = src};
+    qn_ref_copy_by(ctx, NULL, bytes, rank, dims, dst, dst_stride, src, src_stride);
+}
+
+void qn_ref_copy_by(qn_context *ctx, qn_turn_fn turn, size_t bytes, int32_t rank, const int64_t *dims, void *dst,
+                    const int64_t *dst_stride, const void *src, const int64_t *src_stride) {
+    copy c = {.bytes = bytes, .dst = dst, .src = src, .turn = turn};
     int64_t n = 1;
     for (int32_t d = 0; d < rank; d++) {
         n *= dims[d];
@@ -153,7 +162,9 @@ void qn_ref_copy(qn_context *ctx, size_t bytes, int32_t rank, const int64_t *dim
             c.split = d;
     int64_t each = n / c.dims[c.split] * (int64_t)bytes;
     int64_t grain = each >= PIECE_BYTES ? 1 : PIECE_BYTES / each;
-    if (c.src_stride[c.rank - 1] != 1 && (c.split == c.rank - 1 || c.split == plane_dim(&c)) && grain < LINE_BYTES)
-        grain = LINE_BYTES; /* whole tiles of a transpose, for every element size */
+    if (c.src_stride[c.rank - 1] != 1 && (c.split == c.rank - 1 || c.split == plane_dim(&c))) {
+        const int64_t side = LINE_BYTES / (int64_t)bytes; /* whole tiles of a transpose */
+        grain += side - 1 - (grain - 1) % side;
+    }
     qn_parallel_for(ctx, c.dims[c.split], grain, copy_piece, &c);
 }

@@ -15,6 +15,15 @@ enum { QN_COPY_MAX_RANK = 2 * QN_MAX_RANK };
 void qn_ref_copy(qn_context *ctx, size_t bytes, int32_t rank, const int64_t *dims, void *dst, const int64_t *dst_stride,
                  const void *src, const int64_t *src_stride);
 
+/** y[i yi + j] = x[i + j xj] for i in [0, ni), j in [0, nj), elements of 1, 2 or 4 bytes at any address. */
+typedef void (*qn_turn_fn)(size_t bytes, int64_t ni, int64_t nj, void *y, int64_t yi, const void *x, int64_t xj);
+/** The same copy, with the planes in which source and destination run in different directions by `turn`. */
+void qn_ref_copy_by(qn_context *ctx, qn_turn_fn turn, size_t bytes, int32_t rank, const int64_t *dims, void *dst,
+                    const int64_t *dst_stride, const void *src, const int64_t *src_stride);
+
+/** Strides along x of the axes of y for a Transpose node, checked. */
+QN_MUST_USE qn_status qn_ref_transpose_strides(const qn_kernel_args *args, int64_t *stride);
+
 /** Strides of a C-ordered tensor, in elements. */
 void qn_ref_dense_strides(int32_t rank, const int64_t *dims, int64_t *stride);
 

@@ -1,0 +1,1 @@
+#include "kernels/move/cast_impl.h"

@@ -1,0 +1,1 @@
+#include "kernels/move/turn_impl.h"
