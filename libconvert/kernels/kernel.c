@@ -181,7 +181,7 @@ static qn_status load_input(const qn_kernel_args *args, int32_t i, qn_tensor *in
     if (is_encoded(args, i)) {
         float *values;
         QN_NEW_ARRAY(args->ctx, args->scratch, values, n);
-        const qn_coded coded = {args->in_const[i], qn_codec_of(args->ctx, args->in_const[i])};
+        const qn_coded coded = qn_coded_of(args->ctx, args->in_const[i]);
         QN_TRY(qn_const_decode(args->ctx, coded.c, 0, 0, NULL)); /* its parts are there */
         qn_codec_expand(args->ctx, &coded, 0, n, values);
         in->data = values;

@@ -18,6 +18,7 @@ typedef struct stored {
     uint8_t codes[MAX], zero_points[MAX];
     float scales[MAX];
     uint16_t half_scales[MAX];
+    void *bytes[3]; /* of the parts */
 } stored;
 
 static qn_context *context_of(int isa, int threads) {
@@ -51,14 +52,24 @@ static stored *make(qn_dtype code, qn_dtype scale, bool symmetric, int32_t axis,
     const void *data[] = {s->codes, scale == QN_F16 ? (const void *)s->half_scales : s->scales, s->zero_points};
     for (int p = 0; p < 3; p++) {
         assert_true(qn_const_part_bytes(&s->c, p, &s->c.part[p].n));
-        s->c.part[p].data = s->c.part[p].n ? data[p] : NULL;
+        void *exact = malloc(s->c.part[p].n); /* no byte behind the last is read */
+        assert_true(exact || s->c.part[p].n == 0);
+        if (s->c.part[p].n > 0)
+            memcpy(exact, data[p], s->c.part[p].n);
+        s->c.part[p].data = s->c.part[p].n ? exact : NULL;
+        s->bytes[p] = exact;
     }
     return s;
+}
+static void unmake(stored *s) {
+    for (int p = 0; p < 3; p++)
+        free(s->bytes[p]);
+    free(s);
 }
 
 static void check_codec(qn_context *ctx, const stored *s) {
     const int64_t n = qn_const_numel(&s->c);
-    const qn_coded coded = {&s->c, qn_codec_of(ctx, &s->c)};
+    const qn_coded coded = qn_coded_of(ctx, &s->c);
     float *want = malloc((size_t)n * sizeof *want), *got = malloc((size_t)n * sizeof *got);
     ASSERT_OK(ctx, qn_const_decode(ctx, &s->c, 0, n, want));
     qn_codec_expand(ctx, &coded, 0, n, got);
@@ -84,7 +95,7 @@ QN_TEST(kernels_codec_is_the_definition) {
             stored *s = make(codes[i & 3], i & 4 ? QN_F16 : QN_F32, (i & 8) != 0, axis,
                              axis < 0 ? 0 : block[i >> 6 & 3], 3, shapes[i >> 8 & 3]);
             check_codec(ctx, s);
-            free(s);
+            unmake(s);
         }
         qn_context_destroy(ctx);
     }
@@ -94,7 +105,7 @@ QN_TEST(kernels_codec_is_the_definition) {
 static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int64_t n, int64_t k, bool turned,
                           int64_t block, int32_t axis) {
     const int64_t dims[2] = {turned ? n : k, turned ? k : n};
-    stored *s = make(code, block ? QN_F16 : QN_F32, symmetric, axis, block, 2, dims);
+    stored *s = make(code, block && n % 5 ? QN_F16 : QN_F32, symmetric, axis, block, 2, dims);
     float *x = malloc((size_t)(m * k) * 4), *w = malloc((size_t)(n * k) * 4), *y = malloc((size_t)(m * n) * 4);
     float *first = malloc((size_t)(m * n) * 4);
     for (int64_t i = 0; i < m * k; i++)
@@ -138,7 +149,7 @@ static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int
         qn_arena_destroy(arena);
         qn_context_destroy(ctx);
     }
-    free(s), free(x), free(w), free(y), free(first);
+    unmake(s), free(x), free(w), free(y), free(first);
 }
 
 QN_TEST(kernels_codec_products) {
@@ -154,4 +165,31 @@ QN_TEST(kernels_codec_products) {
         }
     check_product(2, QN_I4, true, 1, 9, 2100, true, 32, 1); /* more than a strip of depth */
     check_product(2, QN_I4, false, 4, 9, 2100, true, 256, 1);
+}
+
+/* Dot functions where they are given, decoding where they are not: every type of codes, depths that end in a step, a
+ * block or half a byte, and blocks of parts of a step, of several and of neither. */
+QN_TEST(kernels_codec_dots) {
+    static const qn_dtype codes[] = {QN_I8, QN_U8, QN_I4, QN_U4};
+    static const int64_t depths[] = {1, 2, 15, 30, 64, 127, 130, 258, 772}, blocks[] = {0, 16, 32, 48, 64, 128, 256};
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++)
+        for (int i = 0; i < 4 * 2 * 9 * 7; i++) {
+            const int64_t k = depths[i / 8 % 9], block = blocks[i / 72], n = 1 + i % 37;
+            for (int64_t m = 1; m <= 5; m++) {
+                check_product(isa, codes[i % 4], i % 8 < 4, m, n, k, true, block, block ? 1 : 0);
+                if (!block)
+                    check_product(isa, codes[i % 4], i % 8 < 4, m, n, k, true, 0, -1);
+            }
+        }
+}
+
+/* The last columns, whose groups end where the parts do; a column alone, which lies like a row. */
+QN_TEST(kernels_codec_dots_at_the_ends) {
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++) {
+        check_product(isa, QN_I8, true, 1, 1, 70, false, 16, 1);
+        check_product(isa, QN_U8, false, 3, 1, 70, false, 16, 1);
+        check_product(isa, QN_U4, false, 2, 1, 8, true, 16, 1);
+        check_product(isa, QN_U4, false, 2, 3, 4096, true, 32, 1);
+        check_product(isa, QN_I4, true, 2, 3, 4094, true, 16, 1);
+    }
 }

@@ -13,22 +13,33 @@ static const struct {
     qn_encoding encoding;
     unsigned isa;
     qn_decode_fn decode;
+    const qn_dot *(*dot_of)(const qn_const *c);
 } g_codecs[] = {
 #if defined(__x86_64__)
-    {QN_ENC_AFFINE, QN_ISA_AVX512, qn_decode_affine_avx512},
-    {QN_ENC_AFFINE, QN_ISA_AVX2, qn_decode_affine_avx2},
+    {QN_ENC_AFFINE, QN_ISA_AVX512, qn_decode_affine_avx512, qn_dot_affine_avx512},
+    {QN_ENC_AFFINE, QN_ISA_AVX2, qn_decode_affine_avx2, qn_dot_affine_avx2},
 #elif defined(__aarch64__)
-    {QN_ENC_AFFINE, QN_ISA_NEON, qn_decode_affine_neon},
+    {QN_ENC_AFFINE, QN_ISA_NEON, qn_decode_affine_neon, qn_dot_affine_neon},
 #endif
-    {QN_ENC_AFFINE, 0, qn_decode_affine_scalar},
+    {QN_ENC_AFFINE, 0, qn_decode_affine_scalar, qn_dot_affine_scalar},
 };
 
-qn_decode_fn qn_codec_of(const qn_context *ctx, const qn_const *c) {
+qn_coded qn_coded_of(const qn_context *ctx, const qn_const *c) {
     const unsigned isa = qn_context_isa(ctx);
     for (size_t i = 0; i < sizeof g_codecs / sizeof g_codecs[0]; i++)
         if (g_codecs[i].encoding == c->encoding && (g_codecs[i].isa & ~isa) == 0)
-            return g_codecs[i].decode;
-    return decode_defined;
+            return (qn_coded){c, g_codecs[i].decode, g_codecs[i].dot_of(c)};
+    return (qn_coded){c, decode_defined, NULL};
+}
+
+void qn_dot_arrange(const qn_dot *dot, const float *x, int64_t k, float *dst) {
+    const int64_t step = (int64_t)dot->run * dot->lanes;
+    for (int64_t at = 0; at < k; at += step, dst += step)
+        for (int l = 0; l < dot->lanes; l++)
+            for (int i = 0; i < dot->run; i++) {
+                const int64_t from = at + l * dot->run + i;
+                dst[i * dot->lanes + l] = from < k ? x[from] : 0.0f;
+            }
 }
 
 typedef struct expansion {

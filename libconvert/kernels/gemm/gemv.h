@@ -1,15 +1,18 @@
-/* Products with few rows, where reading B once from memory is all the work: B is read where it lies and never packed; an
- * encoded one is decoded a strip at a time into the first-level cache. */
+/* Products with few rows, where reading B once from memory is all the work: B is read where it lies and never packed.
+ * Codes whose columns are contiguous go through the dot function of their encoding (kernels/codec/codec.h); what has
+ * none is decoded a strip at a time into the first-level cache. */
 #ifndef QN_KERNELS_GEMM_GEMV_H
 #define QN_KERNELS_GEMM_GEMV_H
 
+#include "kernels/codec/codec.h"
 #include "kernels/gemm/gemm_isa.h"
 
-enum { QN_GEMV_ROWS = 4, QN_GEMV_COLUMNS = 128 }; /**< columns of an item of work: a multiple of every NR */
+enum { QN_GEMV_ROWS = QN_DOT_ROWS, QN_GEMV_COLUMNS = 128 }; /**< columns of an item of work: a multiple of every NR */
 
 typedef struct qn_gemv {
     const qn_gemm *g; /**< m in 1..QN_GEMV_ROWS; b coded or without a packing function, x_stride or k_stride 1 */
     const float *a;   /**< [m][k] */
+    qn_dot_rows rows; /**< a for b's dot function, where it has one */
 } qn_gemv;
 
 /** qn_pool_fn over groups of QN_GEMV_COLUMNS columns. */

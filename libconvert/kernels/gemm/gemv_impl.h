@@ -229,6 +229,7 @@ VF_INLINE void coded_columns(const int m, const qn_gemv *v, int64_t j0, int64_t 
 }
 
 VF_INLINE void coded_group(const int m, const qn_gemv *v, int64_t j0, int64_t j1) {
+    const qn_coded *coded = v->g->b.coded;
     if (v->g->b.k_stride != 1) {
         for (int64_t j = j0; j < j1; j += STRIP)
             coded_columns(m, v, j, j1 - j < STRIP ? j1 : j + STRIP);
@@ -238,7 +239,9 @@ VF_INLINE void coded_group(const int m, const qn_gemv *v, int64_t j0, int64_t j1
         float tile[QN_GEMV_ROWS][NR];
         const int64_t n = j1 - j < NR ? j1 - j : NR;
         memset(tile, 0, sizeof tile);
-        for (int64_t c = 0; c < n; c++)
+        if (v->rows.x)
+            coded->dot->dot(coded->c, &v->rows, j, n, tile[0], NR);
+        for (int64_t c = 0; c < n && !v->rows.x; c++)
             coded_dot(m, v, j + c, &tile[0][c]);
         VF_NAME(qn_gemm_isa).finish(&v->g->c, tile[0], 0, j, m, n, NULL, NULL);
     }

@@ -42,7 +42,7 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
     QN_TRY(qn_const_decode(args->ctx, c, 0, 0, NULL)); /* its parts are there */
     qn_coded *coded;
     QN_NEW(args->ctx, args->scratch, coded);
-    *coded = (qn_coded){c, qn_codec_of(args->ctx, c)};
+    *coded = qn_coded_of(args->ctx, c);
     /* a batch moves through the pointers of its operands, a convolution by qn_operand_advance */
     if (c->rank == 2 || qn_op_row(args->node->op)->kind == QN_KIND_CONV) {
         out->coded = coded;

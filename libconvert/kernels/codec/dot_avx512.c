@@ -1,0 +1,1 @@
+#include "kernels/codec/dot_impl.h"
