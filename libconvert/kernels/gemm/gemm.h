@@ -52,8 +52,8 @@ struct qn_operand {
     int64_t scale_run; /**< that many neighbours along the axis share a scale (>= 1) */
     qn_pack_fn pack;   /**< or NULL; then data is what this function makes of it */
     const void *pack_arg;
-    const struct qn_coded *coded; /**< or NULL; then element (x, k) is element first + x * x_stride + k * k_stride of a
-                                     constant (kernels/codec/codec.h), data is NULL and pack decodes it */
+    const struct qn_coded *coded; /**< or NULL; the constant behind (kernels/codec/codec.h). When data is NULL, element
+                                     (x, k) is its element first + x * x_stride + k * k_stride, and pack decodes it */
     int64_t first;
     bool packs_units;  /**< pack writes units of the product's arithmetic, k0 and kn counted in units */
     bool quantise;     /**< INT8, k_stride 1: real numbers, each x of all k quantised by itself (qn_x_range) */

@@ -5,12 +5,14 @@
 
 bool qn_gemv_fits(const qn_gemm *g) {
     return g->arith != QN_ARITH_INT8 && g->m >= 1 && g->m <= QN_GEMV_ROWS && g->n > 0 && !g->a.pack &&
-           (!g->b.pack || g->b.coded) && (g->b.x_stride == 1 || g->b.k_stride == 1);
+           (!g->b.pack || !g->b.data) && (g->b.x_stride == 1 || g->b.k_stride == 1);
 }
 
-/* The dot function of an operand whose depth is the last dimension of its constant, where it has one. */
+/* The dot function of an operand whose depth is the last dimension of its matrix, where it has one. */
 static const qn_dot *dot_of(const qn_operand *b, int64_t k) {
-    return b->coded && b->k_stride == 1 && b->coded->c->dims[b->coded->c->rank - 1] == k ? b->coded->dot : NULL;
+    if (!b->coded || b->k_stride != 1 || !b->coded->dot || b->coded->c->dims[1] != k)
+        return NULL;
+    return b->coded->dot;
 }
 
 static void arrange(qn_gemv *v, const qn_dot *dot, float *to) {

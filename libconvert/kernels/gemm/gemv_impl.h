@@ -131,6 +131,10 @@ VF_INLINE void dots(const int m, const int n, const qn_dtype dtype, const qn_gem
         scale[c] = vf_set1(scaled && !by_depth ? scale_of(b, at) : 1.0f);
         zero[c] = vf_set1(scaled && !by_depth ? zero_of(b, at) : 0.0f);
     }
+    /* columns shorter than a page end before the machine sees that they are read in order: the next ones are asked for
+     * meanwhile */
+    const int64_t size = (int64_t)qn_dtype_bytes(dtype), stride = b->x_stride * size;
+    const uintptr_t next = (uintptr_t)((j + n) * stride);
 #define DOT_STEP(LEFT)                                                                                                 \
     do {                                                                                                               \
         vf x[QN_GEMV_ROWS];                                                                                            \
@@ -148,6 +152,7 @@ VF_INLINE void dots(const int m, const int n, const qn_dtype dtype, const qn_gem
         VF_UNROLL                                                                                                      \
         for (int c = 0; c < n; c++) {                                                                                  \
             vf w = read_b(dtype, b->data, (j + c) * b->x_stride + k, LEFT);                                            \
+            __builtin_prefetch((const void *)((uintptr_t)b->data + next + (uintptr_t)(c * stride + k * size)));        \
             if (b->zero_points)                                                                                        \
                 w = vf_sub(w, zero[c]);                                                                                \
             VF_UNROLL                                                                                                  \
@@ -282,7 +287,7 @@ void VF_NAME(qn_gemv)(void *arg, int64_t begin, int64_t end, int worker) {
     (void)worker;
     const qn_gemv *v = arg;
     int64_t j0 = begin * QN_GEMV_COLUMNS, j1 = end * QN_GEMV_COLUMNS < v->g->n ? end * QN_GEMV_COLUMNS : v->g->n;
-    if (v->g->b.coded) {
+    if (v->rows.x || v->g->b.pack) {
         switch (v->g->m) {
         case 1: coded_group(1, v, j0, j1); break;
         case 2: coded_group(2, v, j0, j1); break;

@@ -26,6 +26,9 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
         out->dtype = args->in[index].dtype;
         return QN_OK;
     }
+    qn_coded *coded;
+    QN_NEW(args->ctx, args->scratch, coded);
+    *coded = qn_coded_of(args->ctx, c);
     bool by_codes = c->encoding == QN_ENC_AFFINE && c->block == 0 &&
                     (c->code_dtype == QN_I8 || c->code_dtype == QN_U8) &&
                     (c->axis < 0 || c->axis == x_axis || c->axis == k_axis);
@@ -37,12 +40,10 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
         out->zero_points = c->symmetric ? NULL : c->part[QN_PART_ZERO_POINTS].data;
         out->scale_axis = c->axis < 0 ? QN_SCALE_TENSOR : c->axis == x_axis ? QN_SCALE_X : QN_SCALE_DEPTH;
         out->scale_run = c->axis < 0 ? 1 : c->axis == x_axis ? x_run : k_run;
+        out->coded = coded;
         return QN_OK;
     }
     QN_TRY(qn_const_decode(args->ctx, c, 0, 0, NULL)); /* its parts are there */
-    qn_coded *coded;
-    QN_NEW(args->ctx, args->scratch, coded);
-    *coded = qn_coded_of(args->ctx, c);
     /* a batch moves through the pointers of its operands, a convolution by qn_operand_advance */
     if (c->rank == 2 || qn_op_row(args->node->op)->kind == QN_KIND_CONV) {
         out->coded = coded;
