@@ -191,5 +191,10 @@ QN_TEST(kernels_codec_dots_at_the_ends) {
         check_product(isa, QN_U4, false, 2, 1, 8, true, 16, 1);
         check_product(isa, QN_U4, false, 2, 3, 4096, true, 32, 1);
         check_product(isa, QN_I4, true, 2, 3, 4094, true, 16, 1);
+        check_product(isa, QN_I4, false, 3, 2, 9000, true, 256, 1); /* pieces of the rows of x */
+        check_product(isa, QN_I8, false, 4, 2, 9000, true, 32, 1);
+        check_product(isa, QN_I4, true, 24, 40, 130, true, 32, 1); /* several dot functions ... */
+        check_product(isa, QN_I4, true, 25, 40, 130, true, 32, 1); /* ... and packing */
+        check_product(isa, QN_I8, true, 2, 3, 0, true, 0, 0);
     }
 }

@@ -81,7 +81,7 @@ VF_INLINE vf pick(vf a, ints index) { return (vf){a[index[0]], a[index[1]], a[in
 
 /* ---- rows --------------------------------------------------------------------------------------------------- */
 
-enum { AHEAD = 2048 }; /* bytes of codes from what is used to what is asked for: beyond the end of short rows */
+enum { AHEAD = 2048 }; /* bytes of codes from what is used to what is asked for, at least */
 
 typedef struct matrix {
     const uint8_t *codes, *zero_points; /* zero_points NULL: 0 */
@@ -89,6 +89,7 @@ typedef struct matrix {
     qn_dtype scale_dtype;
     int64_t row_bytes, n_groups, zero_bytes;
     int64_t row_groups;         /* from a row's first group to that of the next; 0: one group for all */
+    int64_t ahead;              /* AHEAD in whole rows */
     int64_t steps, step_groups; /* after so many steps, so many groups on */
     int32_t lane_group[VF_LANES], lane_shift[VF_LANES]; /* each lane's group, less that of the step; in bits */
     uint32_t flip;                                      /* what turns unsigned codes into signed ones */
@@ -106,26 +107,28 @@ VF_INLINE vf zeros_of(const int bits, const matrix *w, int64_t group) {
     return code_of(bits, ints_shift_right(all, ints_load(w->lane_shift)), 0);
 }
 
-/* out[i * out_stride] = row i of x, i < m, times row j of the matrix. */
+/* sums[r] += row r of x, r < m, times row j of the matrix, lane by lane, over its bytes [begin, end): whole steps,
+ * except at the row's end. */
 VF_INLINE void dot_row(const int m, const int bits, const bool zeros, const matrix *w, const qn_dot_rows *x, int64_t j,
-                       float *out, int64_t out_stride) {
+                       int64_t begin, int64_t end, vf *sums) {
     const int run = 32 / bits;
+    const int64_t first = begin / (int64_t)sizeof(ints);
     const uint8_t *codes = w->codes + j * w->row_bytes;
-    const float *at_x = x->x;
+    const float *at_x = x->x + first * run * VF_LANES;
     const ints lane_group = ints_load(w->lane_group);
-    int64_t group = j * w->row_groups, step = 0;
+    int64_t group = j * w->row_groups + first / w->steps * w->step_groups, step = first % w->steps;
     vf acc[QN_DOT_ROWS];
     VF_UNROLL
     for (int r = 0; r < m; r++)
-        acc[r] = vf_set1(0.0f);
-    for (int64_t at = 0; at < w->row_bytes; at += (int64_t)sizeof(ints), at_x += run * VF_LANES) {
-        ints dwords = ints_load_n(codes + at, w->row_bytes - at);
+        acc[r] = sums[r];
+    for (int64_t at = begin; at < end; at += (int64_t)sizeof(ints), at_x += run * VF_LANES) {
+        ints dwords = ints_load_n(codes + at, end - at);
         const int64_t left = w->n_groups - group;
         const vf scale = pick(left >= VF_LANES ? vf_read_n(w->scale_dtype, w->scales, group, VF_LANES)
                                                : vf_read_n(w->scale_dtype, w->scales, group, left),
                               lane_group);
         vf zero = scale, sum[QN_DOT_ROWS];
-        __builtin_prefetch((const void *)((uintptr_t)codes + (uintptr_t)(at + AHEAD)));
+        __builtin_prefetch((const void *)((uintptr_t)codes + (uintptr_t)(at + w->ahead)));
         if (zeros) {
             dwords = ints_xor(dwords, ints_set1(w->flip));
             zero = zeros_of(bits, w, group);
@@ -151,11 +154,34 @@ VF_INLINE void dot_row(const int m, const int bits, const bool zeros, const matr
     }
     VF_UNROLL
     for (int r = 0; r < m; r++)
-        out[r * out_stride] = vf_sum(acc[r]);
+        sums[r] = acc[r];
 }
 
-VF_INLINE void dot_rows(const int bits, const bool zeros, const qn_const *c, const qn_dot_rows *x, int64_t j, int64_t n,
-                        float *out, int64_t out_stride) {
+/* Rows of x pass in pieces that stay in the first-level cache while those of the matrix pass by. */
+VF_INLINE void dot_rows(const int m, const int bits, const bool zeros, matrix *w, const qn_dot_rows *x, int64_t j,
+                        int64_t n, float *out, int64_t out_stride) {
+    enum { COLUMNS = 32, X_BYTES = 16 << 10 };
+    const int64_t piece = X_BYTES / m / 1024 * 1024 / 32 * bits, /* bytes of codes: whole steps */
+        passing = piece < w->row_bytes ? piece : w->row_bytes;
+    w->ahead = (AHEAD + passing - 1) / passing * w->row_bytes;
+    for (int64_t c0 = 0; c0 < n; c0 += COLUMNS) {
+        const int64_t cn = n - c0 < COLUMNS ? n - c0 : COLUMNS;
+        vf sums[COLUMNS][QN_DOT_ROWS];
+        for (int64_t c = 0; c < cn; c++)
+            for (int r = 0; r < m; r++)
+                sums[c][r] = vf_set1(0.0f);
+        for (int64_t begin = 0; begin < w->row_bytes; begin += piece)
+            for (int64_t c = 0; c < cn; c++)
+                dot_row(m, bits, zeros, w, x, j + c0 + c, begin,
+                        w->row_bytes - begin < piece ? w->row_bytes : begin + piece, sums[c]);
+        for (int64_t c = 0; c < cn; c++)
+            for (int r = 0; r < m; r++)
+                out[r * out_stride + c0 + c] = vf_sum(sums[c][r]);
+    }
+}
+
+VF_INLINE void dots(const int bits, const bool zeros, const qn_const *c, const qn_dot_rows *x, int64_t j, int64_t n,
+                    float *out, int64_t out_stride) {
     const int64_t K = c->dims[1], step = 32 / bits * VF_LANES;
     const qn_groups g = qn_const_groups(c);
     matrix w = {.codes = c->part[QN_PART_CODES].data,
@@ -179,31 +205,30 @@ VF_INLINE void dot_rows(const int bits, const bool zeros, const qn_const *c, con
         w.lane_group[l] = (int32_t)(32 / bits * l / g.block);
         w.lane_shift[l] = w.lane_group[l] * bits;
     }
-    for (int64_t i = 0; i < n; i++)
-        switch (x->m) {
-        case 1: dot_row(1, bits, zeros, &w, x, j + i, out + i, out_stride); break;
-        case 2: dot_row(2, bits, zeros, &w, x, j + i, out + i, out_stride); break;
-        case 3: dot_row(3, bits, zeros, &w, x, j + i, out + i, out_stride); break;
-        default: dot_row(4, bits, zeros, &w, x, j + i, out + i, out_stride); break;
-        }
+    switch (x->m) {
+    case 1: dot_rows(1, bits, zeros, &w, x, j, n, out, out_stride); break;
+    case 2: dot_rows(2, bits, zeros, &w, x, j, n, out, out_stride); break;
+    case 3: dot_rows(3, bits, zeros, &w, x, j, n, out, out_stride); break;
+    default: dot_rows(4, bits, zeros, &w, x, j, n, out, out_stride); break;
+    }
 }
 
 static void symmetric4(const qn_const *c, const qn_dot_rows *x, int64_t j, int64_t n, float *out, int64_t stride) {
-    dot_rows(4, false, c, x, j, n, out, stride);
+    dots(4, false, c, x, j, n, out, stride);
 }
 static void zeros4(const qn_const *c, const qn_dot_rows *x, int64_t j, int64_t n, float *out, int64_t stride) {
-    dot_rows(4, true, c, x, j, n, out, stride);
+    dots(4, true, c, x, j, n, out, stride);
 }
 static void symmetric8(const qn_const *c, const qn_dot_rows *x, int64_t j, int64_t n, float *out, int64_t stride) {
-    dot_rows(8, false, c, x, j, n, out, stride);
+    dots(8, false, c, x, j, n, out, stride);
 }
 static void zeros8(const qn_const *c, const qn_dot_rows *x, int64_t j, int64_t n, float *out, int64_t stride) {
-    dot_rows(8, true, c, x, j, n, out, stride);
+    dots(8, true, c, x, j, n, out, stride);
 }
 
 const qn_dot *VF_NAME(qn_dot_affine)(const qn_const *c) {
     enum { BITS4, BITS8, N_BITS };
-    static const qn_dot dots[N_BITS][2] = {
+    static const qn_dot rows[N_BITS][2] = {
         [BITS4] = {{symmetric4, 8, VF_LANES}, {zeros4, 8, VF_LANES}},
         [BITS8] = {{symmetric8, 4, VF_LANES}, {zeros8, 4, VF_LANES}},
     };
@@ -212,7 +237,7 @@ const qn_dot *VF_NAME(qn_dot_affine)(const qn_const *c) {
     const bool by_row = c->axis < 0 || (c->axis == 0 && c->block == 0),
                blocks =
                    c->axis == 1 && c->block > 0 && c->block % 16 == 0 && (step % c->block == 0 || c->block % step == 0);
-    if (c->rank != 2 || c->dims[1] * type->bits % 8 != 0 || !(by_row || blocks))
+    if (c->rank != 2 || c->dims[1] < 1 || c->dims[1] * type->bits % 8 != 0 || !(by_row || blocks))
         return NULL;
-    return &dots[type->bits == 8][!c->symmetric || !type->is_signed];
+    return &rows[type->bits == 8][!c->symmetric || !type->is_signed];
 }

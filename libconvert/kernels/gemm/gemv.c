@@ -3,11 +3,6 @@
 #include "base/checked.h"
 #include "base/pool.h"
 
-bool qn_gemv_fits(const qn_gemm *g) {
-    return g->arith != QN_ARITH_INT8 && g->m >= 1 && g->m <= QN_GEMV_ROWS && g->n > 0 && !g->a.pack &&
-           (!g->b.pack || !g->b.data) && (g->b.x_stride == 1 || g->b.k_stride == 1);
-}
-
 /* The dot function of an operand whose depth is the last dimension of its matrix, where it has one. */
 static const qn_dot *dot_of(const qn_operand *b, int64_t k) {
     if (!b->coded || b->k_stride != 1 || !b->coded->dot || b->coded->c->dims[1] != k)
@@ -15,9 +10,15 @@ static const qn_dot *dot_of(const qn_operand *b, int64_t k) {
     return b->coded->dot;
 }
 
+bool qn_gemv_fits(const qn_gemm *g) {
+    const bool decoded = g->b.pack && !g->b.data, dots = decoded && dot_of(&g->b, g->k);
+    return g->arith != QN_ARITH_INT8 && g->m >= 1 && g->m <= (dots ? QN_GEMV_DOT_ROWS : QN_GEMV_ROWS) && g->n > 0 &&
+           !g->a.pack && (!g->b.pack || decoded) && (g->b.x_stride == 1 || g->b.k_stride == 1);
+}
+
 static void arrange(qn_gemv *v, const qn_dot *dot, float *to) {
     const int64_t step = (int64_t)dot->run * dot->lanes, k = v->g->k;
-    v->rows = (qn_dot_rows){.m = (int)v->g->m, .x = to, .stride = (k + step - 1) / step * step};
+    v->rows = (qn_dot_rows){.x = to, .stride = (k + step - 1) / step * step};
     for (int64_t i = 0; i < v->g->m; i++)
         qn_dot_arrange(dot, v->a + i * k, k, to + i * v->rows.stride);
 }

@@ -7,12 +7,16 @@
 #include "kernels/codec/codec.h"
 #include "kernels/gemm/gemm_isa.h"
 
+/** Rows of other products, and of those whose B is decoded: so many dot functions cost less than decoding and packing.
+ */
+enum { QN_GEMV_DOT_ROWS = 24 };
 enum { QN_GEMV_ROWS = QN_DOT_ROWS, QN_GEMV_COLUMNS = 128 }; /**< columns of an item of work: a multiple of every NR */
 
 typedef struct qn_gemv {
-    const qn_gemm *g; /**< m in 1..QN_GEMV_ROWS; b coded or without a packing function, x_stride or k_stride 1 */
+    const qn_gemm *g; /**< m in 1..QN_GEMV_ROWS (QN_GEMV_DOT_ROWS with rows); b coded or without a packing function,
+                         x_stride or k_stride 1 */
     const float *a;   /**< [m][k] */
-    qn_dot_rows rows; /**< a for b's dot function, where it has one */
+    qn_dot_rows rows; /**< all of a for b's dot function, where it has one; else x is NULL */
 } qn_gemv;
 
 /** qn_pool_fn over groups of QN_GEMV_COLUMNS columns. */

@@ -234,7 +234,6 @@ VF_INLINE void coded_columns(const int m, const qn_gemv *v, int64_t j0, int64_t 
 }
 
 VF_INLINE void coded_group(const int m, const qn_gemv *v, int64_t j0, int64_t j1) {
-    const qn_coded *coded = v->g->b.coded;
     if (v->g->b.k_stride != 1) {
         for (int64_t j = j0; j < j1; j += STRIP)
             coded_columns(m, v, j, j1 - j < STRIP ? j1 : j + STRIP);
@@ -244,12 +243,26 @@ VF_INLINE void coded_group(const int m, const qn_gemv *v, int64_t j0, int64_t j1
         float tile[QN_GEMV_ROWS][NR];
         const int64_t n = j1 - j < NR ? j1 - j : NR;
         memset(tile, 0, sizeof tile);
-        if (v->rows.x)
-            coded->dot->dot(coded->c, &v->rows, j, n, tile[0], NR);
-        for (int64_t c = 0; c < n && !v->rows.x; c++)
+        for (int64_t c = 0; c < n; c++)
             coded_dot(m, v, j + c, &tile[0][c]);
         VF_NAME(qn_gemm_isa).finish(&v->g->c, tile[0], 0, j, m, n, NULL, NULL);
     }
+}
+
+/* The rows by a few columns at a time, whose codes stay in the caches. */
+static void dot_group(const qn_gemv *v, int64_t j0, int64_t j1) {
+    const qn_coded *coded = v->g->b.coded;
+    for (int64_t j = j0; j < j1; j += NR)
+        for (int64_t i = 0; i < v->g->m; i += QN_DOT_ROWS) {
+            float tile[QN_DOT_ROWS][NR];
+            const int64_t n = j1 - j < NR ? j1 - j : NR;
+            qn_dot_rows rows = v->rows;
+            rows.m = v->g->m - i < QN_DOT_ROWS ? (int)(v->g->m - i) : QN_DOT_ROWS;
+            rows.x += i * rows.stride;
+            memset(tile, 0, sizeof tile);
+            coded->dot->dot(coded->c, &rows, j, n, tile[0], NR);
+            VF_NAME(qn_gemm_isa).finish(&v->g->c, tile[0], i, j, rows.m, n, NULL, NULL);
+        }
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- */
@@ -287,7 +300,11 @@ void VF_NAME(qn_gemv)(void *arg, int64_t begin, int64_t end, int worker) {
     (void)worker;
     const qn_gemv *v = arg;
     int64_t j0 = begin * QN_GEMV_COLUMNS, j1 = end * QN_GEMV_COLUMNS < v->g->n ? end * QN_GEMV_COLUMNS : v->g->n;
-    if (v->rows.x || v->g->b.pack) {
+    if (v->rows.x) {
+        dot_group(v, j0, j1);
+        return;
+    }
+    if (v->g->b.pack) {
         switch (v->g->m) {
         case 1: coded_group(1, v, j0, j1); break;
         case 2: coded_group(2, v, j0, j1); break;
