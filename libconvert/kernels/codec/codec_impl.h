@@ -31,7 +31,7 @@ VF_INLINE vf nibbles(const uint8_t *p, unsigned flip) {
 VF_INLINE vf nibbles(const uint8_t *p, unsigned flip) {
     float t[VF_LANES];
     for (int i = 0; i < VF_LANES; i++)
-        t[i] = (float)((p[i / 2] >> i % 2 * 4 & 15u) ^ flip);
+        t[i] = (float)(((uint32_t)p[i / 2] >> i % 2 * 4 & 15u) ^ flip);
     return vf_load(t);
 }
 #endif
