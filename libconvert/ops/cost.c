@@ -132,6 +132,7 @@ static const row g_rows[QN_OP_COUNT] = {
     /* mean 1, variance 3, normalise 2, scale and shift 2; maximum 1, difference 1, exponential 10, sum 1, quotient 1 */
     EACH(BatchNormalization, 2),
     EACH(RMSNormalization, 4),
+    EACH(RotaryEmbedding, 3),
     EACH(Softmax, 14),
     EACH(LogSoftmax, 14),
     [QN_OP_ReduceL2] = {.each_in = 2},

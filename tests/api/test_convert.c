@@ -172,8 +172,7 @@ QN_TEST(api_convert_stop_after) {
     const qn_convert_report *r;
     for (int n = 0; n < 3; n++) {
         conversion c = begin("stopped", 1);
-        char text[8];
-        snprintf(text, sizeof text, "%d", n);
+        const char text[] = {(char)('0' + n), 0};
         ASSERT_OK(c.ctx, qn_model_convert(c.ctx, c.model, &(qn_convert_options){.stop_after = text}, c.path, &r));
         assert_int_equal(rewrites(r), n);
         end(&c);
