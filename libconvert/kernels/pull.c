@@ -1,14 +1,15 @@
 #include "kernels/pull.h"
 
 #include "base/map.h"
+#include "kernels/move/turn.h"
 #include "kernels/ref/cast.h"
 #include "kernels/ref/convert.h"
 #include "kernels/ref/copy.h"
 
 #include <string.h>
 
-/* Expressions deeper than MAX_DEPTH are evaluated whole. An operand of at most SMALL elements is small. Mapped bytes are
- * let go by RELEASE at a time, since that interrupts every thread. */
+/* Expressions deeper than MAX_DEPTH are evaluated whole. An operand of at most SMALL elements is small. Mapped bytes
+ * are let go by RELEASE at a time, since that interrupts every thread. */
 enum { MAX_DEPTH = 16, SMALL = 1 << 16, RELEASE = 8 << 20, BLOCK = 16 };
 
 typedef qn_status (*read_fn)(qn_pull *p, int64_t first, int64_t n, const void **out);
@@ -18,17 +19,17 @@ struct qn_pull {
     qn_context *ctx;
     const qn_const *c;
     read_fn read;
-    size_t element;          /* bytes */
-    char *buffer;            /* `most` elements; NULL where none are made here */
-    bool whole;              /* evaluated, here or in an operand */
-    qn_pull **in;            /* [n_in] */
+    size_t element; /* bytes */
+    char *buffer;   /* `most` elements; NULL where none are made here */
+    bool whole;     /* evaluated, here or in an operand */
+    qn_pull **in;   /* [n_in] */
     int32_t n_in;
-    const char *data;        /* plain and whole: the elements */
-    int64_t released;        /* plain: elements let go */
-    bool mapped;             /* plain: may be let go */
-    int64_t row, inner;      /* Concat: elements of the result along the axis and within it; inner to the axis */
-    row_fn rows[2];          /* arithmetic: the small operand a number, or a row */
-    const float *small;      /* its elements */
+    const char *data;   /* plain and whole: the elements */
+    int64_t released;   /* plain: elements let go */
+    bool mapped;        /* plain: may be let go */
+    int64_t row, inner; /* Concat: elements of the result along the axis and within it; inner to the axis */
+    row_fn rows[2];     /* arithmetic: the small operand a number, or a row */
+    const float *small; /* its elements */
     int64_t small_stride[QN_MAX_RANK];
 };
 
@@ -99,8 +100,10 @@ static qn_status read_transposed(qn_pull *p, int64_t first, int64_t n, const voi
         if (k == 0 && left >= cols)
             dims[0] = left / cols;
         const int64_t to[2] = {cols, 1}, from[2] = {1, rows};
-        qn_ref_copy(p->ctx, p->element, 2, dims, p->buffer + (size_t)at * p->element, to,
-                    p->data + (size_t)(k * rows + r) * p->element, from);
+        /* moved, not computed: the same bytes by any instruction set */
+        const qn_turn_fn turn = p->element <= 4 ? QN_ISA_PICK(p->ctx, qn_turn) : NULL;
+        qn_ref_copy_by(p->ctx, turn, p->element, 2, dims, p->buffer + (size_t)at * p->element, to,
+                       p->data + (size_t)(k * rows + r) * p->element, from);
         at += dims[0] * dims[1];
     }
     *out = p->buffer;
@@ -230,34 +233,34 @@ static bool fits_concat(const qn_const *c) {
 
 /* y = x OP b, b a number or as long as x; the result of a row of float32 operations does not depend on how they are
  * grouped. */
-#define ROWS(NAME, EXPR)                                                                                     \
-    static void NAME##_row(const float *restrict x, const float *restrict b, int64_t n, float *restrict y) { \
-        int64_t i = 0;                                                                                       \
-        for (; i + BLOCK <= n; i += BLOCK)                                                                   \
-            for (int k = 0; k < BLOCK; k++) {                                                                \
-                const float u = x[i + k], v = b[i + k];                                                      \
-                y[i + k] = EXPR;                                                                             \
-            }                                                                                                \
-        for (; i < n; i++) {                                                                                 \
-            const float u = x[i], v = b[i];                                                                  \
-            y[i] = EXPR;                                                                                     \
-        }                                                                                                    \
-    }                                                                                                        \
-    static void NAME##_number(const float *restrict x, const float *restrict b, int64_t n, float *restrict y) { \
-        const float v = *b;                                                                                  \
-        int64_t i = 0;                                                                                       \
-        for (; i + BLOCK <= n; i += BLOCK)                                                                   \
-            for (int k = 0; k < BLOCK; k++) {                                                                \
-                const float u = x[i + k];                                                                    \
-                y[i + k] = EXPR;                                                                             \
-            }                                                                                                \
-        for (; i < n; i++) {                                                                                 \
-            const float u = x[i];                                                                            \
-            y[i] = EXPR;                                                                                     \
-        }                                                                                                    \
+#define ROWS(NAME, EXPR)                                                                                               \
+    static void NAME##_row(const float *restrict x, const float *restrict b, int64_t n, float *restrict y) {           \
+        int64_t i = 0;                                                                                                 \
+        for (; i + BLOCK <= n; i += BLOCK)                                                                             \
+            for (int k = 0; k < BLOCK; k++) {                                                                          \
+                const float u = x[i + k], v = b[i + k];                                                                \
+                y[i + k] = EXPR;                                                                                       \
+            }                                                                                                          \
+        for (; i < n; i++) {                                                                                           \
+            const float u = x[i], v = b[i];                                                                            \
+            y[i] = EXPR;                                                                                               \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void NAME##_number(const float *restrict x, const float *restrict b, int64_t n, float *restrict y) {        \
+        const float v = *b;                                                                                            \
+        int64_t i = 0;                                                                                                 \
+        for (; i + BLOCK <= n; i += BLOCK)                                                                             \
+            for (int k = 0; k < BLOCK; k++) {                                                                          \
+                const float u = x[i + k];                                                                              \
+                y[i + k] = EXPR;                                                                                       \
+            }                                                                                                          \
+        for (; i < n; i++) {                                                                                           \
+            const float u = x[i];                                                                                      \
+            y[i] = EXPR;                                                                                               \
+        }                                                                                                              \
     }
 ROWS(add, u + v)
-ROWS(mul, u * v)
+ROWS(mul, u *v)
 ROWS(sub, u - v)
 ROWS(sub_from, v - u)
 ROWS(div, u / v)

@@ -10,7 +10,7 @@ enum { KEYS = 500, OPERATIONS = 20000 };
 QN_TEST(base_table_is_a_map) {
     qn_arena *arena = qn_arena_create();
     qn_table *table = qn_table_create(arena);
-    static char keys[KEYS][16];
+    static char keys[KEYS][24];
     static int values[OPERATIONS];
     int *model[KEYS] = {0};
     size_t count = 0;
