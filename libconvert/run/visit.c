@@ -23,7 +23,10 @@ static void slot_set_const(qn_planner *p, const qn_value *value) {
     slot->tensor.n_bytes = (size_t)qn_const_numel(c) * element;
     const void *data = c->part[QN_PART_VALUES].data;
     if (qn_const_is_ready(c) && data && (uintptr_t)data % element == 0) {
-        union { const void *from; void *to; } borrowed = {data}; /* kernels do not write their inputs */
+        union {
+            const void *from;
+            void *to;
+        } borrowed = {data}; /* kernels do not write their inputs */
         slot->tensor.data = borrowed.to;
     }
 }
@@ -46,10 +49,12 @@ static bool numbers_at_hand(const qn_slot *slot, size_t limit) {
     return (slot->kind == QN_SLOT_KNOWN || slot->kind == QN_SLOT_CONST) && slot->tensor.n_bytes <= limit;
 }
 
-/* A constant that has to be expanded or realigned before its numbers can be read; over the small limit, only one that
- * is stored as it is read. */
+/* A constant that has to be realigned before its numbers can be read; over the small limit, only one that is stored as
+ * it is read. Encoded ones are weights, whose kernels read the encoding. */
 static qn_status small_constant(qn_planner *p, const qn_value *value, qn_slot *slot, size_t limit) {
+    const qn_const *c = value->constant;
     if (slot->kind != QN_SLOT_CONST || slot->tensor.data || slot->tensor.n_bytes > limit ||
+        (c->encoding != QN_ENC_DENSE && !c->expr) ||
         (slot->tensor.n_bytes > KNOWN_LIMIT_BYTES && !qn_const_is_ready(value->constant)))
         return QN_OK;
     return qn_plan_constant(p, value, &slot->tensor);
@@ -84,9 +89,17 @@ qn_status qn_visit_begin(qn_planner *p, const qn_node *node, qn_visit *v) {
 }
 
 qn_status qn_visit_infer(qn_planner *p, qn_visit *v) {
-    qn_infer inf = {.ctx = p->ctx, .symbols = p->graph->symbols, .node = v->node, .arena = p->scratch,
-                    .n_in = v->node->n_in, .n_out = v->node->n_out, .in = v->in, .in_content = v->in_content,
-                    .in_value = v->in_value, .out = v->out, .out_content = v->out_content};
+    qn_infer inf = {.ctx = p->ctx,
+                    .symbols = p->graph->symbols,
+                    .node = v->node,
+                    .arena = p->scratch,
+                    .n_in = v->node->n_in,
+                    .n_out = v->node->n_out,
+                    .in = v->in,
+                    .in_content = v->in_content,
+                    .in_value = v->in_value,
+                    .out = v->out,
+                    .out_content = v->out_content};
     return qn_infer_node(&inf);
 }
 

@@ -107,7 +107,7 @@ QN_TEST(api_arrays_test_data_set) {
 
 static void put(qn_buf *b, uint64_t v, int n) {
     for (int i = 0; i < n; i++)
-        qn_buf_append(b, &(char){(char)(v >> 8 * i)}, 1);
+        qn_buf_append(b, &(char){(char)(i < 8 ? v >> 8 * i : 0)}, 1);
 }
 
 /* A ZIP archive of one file, stored, under each of the names; as NumPy's savez makes it. */
