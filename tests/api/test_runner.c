@@ -53,16 +53,17 @@ QN_TEST(api_runner_reads_small_encoded_weights_in_place) {
     running r = begin();
     const qn_convert_report *report;
     char path[256];
+    qn_model *package;
     qn_runner *runner;
     qn_tensor y;
     small_model_file("run.quern", path);
     ASSERT_OK(r.ctx, qn_model_convert(r.ctx, r.model, &(qn_convert_options){.weights = "int8"}, path, &report));
-    qn_model_destroy(r.model);
-    ASSERT_OK(r.ctx, qn_model_load(r.ctx, path, NULL, &r.model));
-    ASSERT_OK(r.ctx, qn_runner_create(r.ctx, r.model, NULL, &runner));
+    ASSERT_OK(r.ctx, qn_model_load(r.ctx, path, NULL, &package));
+    ASSERT_OK(r.ctx, qn_runner_create(r.ctx, package, NULL, &runner));
     ASSERT_OK(r.ctx, qn_runner_run(runner, r.in, 2, &y, 1));
     assert_int_equal(qn_runner_last_run(runner).expanded_bytes, 0);
     qn_runner_destroy(runner);
+    qn_model_destroy(package);
     end(&r);
 }
 
