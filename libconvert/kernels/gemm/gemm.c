@@ -6,9 +6,9 @@
 
 #include <stdatomic.h>
 
-/* Most units of depth of a block. A panel of B this deep is 512 KiB with AVX-512: half of a second-level cache. Deeper
+/* Most units of depth of a block: four panels of B this deep are 512 KiB with AVX-512, half of a second-level cache. Deeper
  * products are summed block after block in tiles kept in memory. */
-enum { DEPTH = 4 << 10 };
+enum { DEPTH = 1 << 10 };
 /* Units of the shared operand that are multiplied with all of a piece's own panels before the next are read. */
 enum { SHARED_BLOCK = 64 << 10 };
 /* Units that a piece packs for itself, and the number of pieces worth having. */
