@@ -123,11 +123,11 @@ QN_TEST(quant_affine_sqnr) {
 }
 
 QN_TEST(quant_affine_refused) {
-    const qn_groups g = {2, 1, 2, 4};
-    float x[4] = {1, 2, NAN, 4}, least[2] = {0}, largest[2] = {0}, scales[2];
+    const qn_groups g = {6, 1, 2, 4}; /* the last of three rows of four */
+    float x[4] = {1, 2, NAN, 4}, least[6] = {0}, largest[6] = {0}, scales[2];
     int8_t zeros[2];
     int64_t bad = -1;
-    assert_false(qn_affine_range(&g, 10, x, 4, least, largest, &bad) || bad != 12);
+    assert_false(qn_affine_range(&g, 8, x, 4, least, largest, &bad) || bad != 10);
     largest[0] = 1, largest[1] = 1e6f;
     assert_false(qn_affine_fit(qn_code_type_of(QN_I4), true, QN_F16, least, largest, 2, scales, zeros, &bad) ||
                  bad != 1);

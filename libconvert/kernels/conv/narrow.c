@@ -141,7 +141,7 @@ static void pack_codes(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0,
             n = min64(taps - tap, k0 + kn - k);
             for (int64_t i = 0; i < min64(4, d->c.c - first); i++)
                 for (int64_t t = 0; t < n; t++)
-                    to[4 * (k - k0 + t) * width + i] = from[i * taps + t];
+                    to[4 * (k - k0 + t) * width + i] = (char)from[i * taps + t];
         }
     }
 }
