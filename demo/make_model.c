@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/random.h"
 #include "tests/read/onnx_build.h"
 
@@ -60,17 +61,27 @@ static void scalar(const char *name, float value) {
 
 /* ---- nodes -------------------------------------------------------------------------------------- */
 
-/* A name of its own that stays valid for the whole run. */
+/* Names stay valid for the whole run, in an arena that main ends. */
+static qn_arena *g_names;
+
+static const char *kept(const char *text) {
+    const char *name = qn_arena_strdup(g_names, text);
+    if (!name)
+        exit(5);
+    return name;
+}
+
+/* A name of its own. */
 static const char *fresh(const char *stem) {
     char text[128];
     snprintf(text, sizeof text, "%s_%d", stem, g_counter++);
-    return strdup(text);
+    return kept(text);
 }
 
 static const char *name_of(const char *prefix, const char *suffix) {
     char text[256];
     snprintf(text, sizeof text, "%s.%s", prefix, suffix);
-    return strdup(text);
+    return kept(text);
 }
 
 static void add(qn_buf node) { pb_message(&g_graph, OB_NODE, node); }
@@ -86,7 +97,6 @@ static const char *op2(const char *type, const char *a, const char *b) {
     snprintf(inputs, sizeof inputs, "%s,%s", a, b);
     return op(type, inputs);
 }
-
 
 static const char *transpose(const char *x, const int64_t *perm, size_t n) {
     const char *out = fresh("Transpose");
@@ -109,8 +119,10 @@ static const char *dim(const char *x, const char *index, const char *zero_axis) 
     return op2("Unsqueeze", op2("Gather", op("Shape", x), index), zero_axis);
 }
 
-static const char *conv(const char *prefix, const char *x, int64_t in, int64_t out, int64_t k, int64_t stride, int64_t pad) {
-    const int64_t dims[] = {out, in, k, k, -1}, kernel[] = {k, k}, strides[] = {stride, stride}, pads[] = {pad, pad, pad, pad};
+static const char *conv(const char *prefix, const char *x, int64_t in, int64_t out, int64_t k, int64_t stride,
+                        int64_t pad) {
+    const int64_t dims[] = {out, in, k, k, -1}, kernel[] = {k, k}, strides[] = {stride, stride},
+                  pads[] = {pad, pad, pad, pad};
     const char *w = weight(name_of(prefix, "weight"), dims, 1 / sqrt((double)(in * k * k)));
     const char *b = vector(name_of(prefix, "bias"), out, 0, 0.05, 0);
     const char *y = fresh("Conv");
@@ -183,7 +195,8 @@ static const char *mlp(const char *prefix, const char *x, int64_t width) {
 static const char *block(int index, const char *x, int64_t width, const char *split, const char *join) {
     char prefix[64];
     snprintf(prefix, sizeof prefix, "encoder.layer.%d", index);
-    const char *a = attention(name_of(prefix, "attention"), layer_norm(name_of(prefix, "norm1"), x, width), width, split, join);
+    const char *a =
+        attention(name_of(prefix, "attention"), layer_norm(name_of(prefix, "norm1"), x, width), width, split, join);
     x = op2("Add", op2("Mul", a, vector(name_of(prefix, "scale1"), width, 0.5, 0.1, 0)), x);
     const char *m = mlp(name_of(prefix, "mlp"), layer_norm(name_of(prefix, "norm2"), x, width), width);
     return op2("Add", op2("Mul", m, vector(name_of(prefix, "scale2"), width, 0.5, 0.1, 0)), x);
@@ -203,10 +216,12 @@ static const char *positions(int64_t width, const char *rows, const char *column
 static const char *model(int64_t width, int layers) {
     static const int64_t tokens_first[] = {0, 2, 1};
     static const int64_t index[] = {0, 2, 3};
-    const int64_t scalar_dims[] = {-1}, zero = 0, flat[] = {0, 0, -1}, split[] = {0, 0, width / HEAD, HEAD}, join[] = {0, 0, width}, one_axis[] = {1};
+    const int64_t scalar_dims[] = {-1}, zero = 0, flat[] = {0, 0, -1}, split[] = {0, 0, width / HEAD, HEAD},
+                  join[] = {0, 0, width}, one_axis[] = {1};
     static const char *const index_names[] = {"index_batch", "index_height", "index_width"};
     for (int i = 0; i < 3; i++)
-        pb_message(&g_graph, OB_INITIALIZER, ob_tensor(index_names[i], QN_I64, scalar_dims, &index[i], sizeof index[i]));
+        pb_message(&g_graph, OB_INITIALIZER,
+                   ob_tensor(index_names[i], QN_I64, scalar_dims, &index[i], sizeof index[i]));
     ints("axis_0", &zero, 1);
     ints("axis_1", one_axis, 1);
     ints("shape_flat", flat, 3);
@@ -229,7 +244,8 @@ static const char *model(int64_t width, int layers) {
     snprintf(shape, sizeof shape, "%s,%s,%s,%s", batch, ints("channels", channels, 1), rows, columns);
     const char *image = op2("Reshape", transpose(x, tokens_first, 3), concat(shape, 0));
     image = op("Relu", conv("head.conv1", image, width, 32, 3, 1, 1));
-    const char *height = dim("pixel_values", "index_height", "axis_0"), *across = dim("pixel_values", "index_width", "axis_0");
+    const char *height = dim("pixel_values", "index_height", "axis_0"),
+               *across = dim("pixel_values", "index_width", "axis_0");
     const int64_t head_channels[] = {32};
     snprintf(shape, sizeof shape, "%s,%s,%s,%s", batch, ints("head_channels", head_channels, 1), height, across);
     image = resize(image, concat(shape, 0), "linear");
@@ -244,6 +260,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: make_model OUT.onnx [width, a multiple of %d [layers]]\n", HEAD);
         return 2;
     }
+    g_names = qn_arena_create();
+    if (!g_names)
+        return 5;
     const char *depth = model(width, layers);
     add(ob_node("Identity", depth, "depth"));
     pb_message(&g_graph, OB_INPUT, ob_value("pixel_values", QN_F32, "batch,3,height,width"));
@@ -256,5 +275,6 @@ int main(int argc, char **argv) {
         return 5;
     }
     qn_buf_free(&file);
+    qn_arena_destroy(g_names);
     return 0;
 }
