@@ -24,7 +24,7 @@ if found:
           "peak less package, buffers, expanded, MB")
 for folder, label, size in found:
     source = os.path.join(folder, "model.onnx")
-    for precision in ("fp32", "bf16"):
+    for precision in PRECISIONS:
         r = quern(convert(source, os.path.basename(folder), precision), model_inputs(source, size), 1)
         rest = r["peak_rss_bytes"] - r["bytes"] - r["buffer_bytes"] - r["expanded_bytes"]
         row(f"{label}, {precision}", f"{r['bytes']:,}", megabytes(r["buffer_bytes"]), megabytes(r["live_bytes"]),

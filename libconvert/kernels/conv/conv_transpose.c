@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { COLUMNS_BYTES = 16 << 20 };
+enum { COLUMNS_BYTES = 4 << 20 };
 
 bool qn_conv_accepts_ConvTranspose(const qn_kernel_args *args) {
     return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && !qn_encoded(args, 0) &&
