@@ -7,9 +7,10 @@
 #include "base/context.h"
 #include "base/half.h"
 #include "kernels/gemm/gemm.h"
-#include "kernels/gemm/x_range.h"
+#include "kernels/ref/x_quant.h"
 #include "tests/test.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,7 +173,7 @@ static qn_gemm product_of(const int8_case *t) {
 }
 
 /* The number that (x - quantised row by its range) stands for, in double. */
-static double quantised(const int8_case *t, int64_t i, int64_t k, qn_x_range r) {
+static double quantised(const int8_case *t, int64_t i, int64_t k, qn_x_quant r) {
     double q = rint((double)(t->x[i * t->k + k] * r.inverse)) + r.zero_point;
     return (q < 0 ? 0 : q > 255 ? 255 : q) - r.zero_point;
 }
@@ -184,7 +185,7 @@ static void check_int8(const int8_case *t) {
             lo = fminf(lo, t->x[i * t->k + k]);
             hi = fmaxf(hi, t->x[i * t->k + k]);
         }
-        qn_x_range r = qn_x_range_of(lo, hi);
+        qn_x_quant r = qn_x_quant_make(lo, hi, true);
         for (int64_t j = 0; j < t->n; j++) {
             double sum = 0;
             for (int64_t k = 0; k < t->k; k++)
@@ -261,17 +262,4 @@ QN_TEST(kernels_gemm_narrow_int8_not_finite) {
         }
         qn_context_destroy(ctx);
     }
-}
-
-QN_TEST(kernels_x_range_of) {
-    qn_x_range r = qn_x_range_of(-1.0f, 3.0f);
-    assert_true(r.scale == 4.0f / 255.0f && r.zero_point == 64);
-    r = qn_x_range_of(2.0f, 3.0f); /* 0 is always among the numbers */
-    assert_true(r.scale == 3.0f / 255.0f && r.zero_point == 0);
-    r = qn_x_range_of(-3.0f, -2.0f);
-    assert_true(r.zero_point == 255);
-    r = qn_x_range_of(0.0f, 0.0f);
-    assert_true(r.scale == 0.0f && r.inverse == 0.0f && r.zero_point == 0);
-    assert_true(isnan(qn_x_range_of(0.0f, INFINITY).scale));
-    assert_true(isnan(qn_x_range_of(-3e38f, 3e38f).scale)); /* the width overflows */
 }

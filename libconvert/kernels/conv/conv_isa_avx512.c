@@ -1,18 +1,4 @@
 #define CONV_TILES(X)                                                                                                  \
     X(1, 8) X(2, 8) X(3, 6) X(4, 6) X(5, 4) X(6, 4) X(7, 3) X(8, 3) X(9, 3) X(10, 2) X(11, 2) X(12, 2) X(13, 2) X(14, 2)
-#include "kernels/conv/band_impl.h"
-#include "kernels/conv/narrow_impl.h"
-#include "kernels/conv/tile_impl.h"
-#include "kernels/conv/winograd_impl.h"
-
-const qn_conv_isa VF_NAME(qn_conv_isa) = {.lanes = VF_LANES,
-                                          .max_rows = 14,
-                                          .tile = {CONV_TILES(TILE_ENTRY)},
-                                          .fill = fill,
-                                          .weave = weave,
-                                          .finish = finish,
-                                          .weave_pairs = weave_pairs,
-                                          .weave_codes = weave_codes,
-                                          .winograd_weights = winograd_weights,
-                                          .winograd_input = winograd_input,
-                                          .winograd_output = winograd_output};
+#define CONV_MAX_ROWS 14
+#include "kernels/conv/conv_isa_impl.h"

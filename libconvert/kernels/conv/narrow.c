@@ -261,13 +261,9 @@ qn_status qn_conv_bf16_run(const qn_kernel_args *args, const qn_conv *c) {
 /* Everything but groups of so few channels that units and panels are mostly empty. */
 bool qn_conv_int8_fits(const qn_kernel_args *args, const qn_conv *c) {
     enum { GROUP_WEIGHTS = 256 };
-    const qn_const *w = qn_encoded(args, 1);
-    bool dynamic;
     int64_t k;
-    return qn_x_quant_of(args->node, &dynamic) && dynamic && w && w->encoding == QN_ENC_AFFINE && w->block == 0 &&
-           w->code_dtype == QN_I8 && w->symmetric && w->axis <= 0 && qn_mul_i64(c->c + 3, c->taps, &k) &&
-           k <= QN_GEMM_INT8_DEPTH && c->c >= 4 && (c->groups == 1 || c->c * c->m >= GROUP_WEIGHTS) &&
-           fits(args, c, QN_ARITH_INT8);
+    return qn_mul_i64(c->c + 3, c->taps, &k) && qn_operands_are_int8(args, 0, k) && c->c >= 4 &&
+           (c->groups == 1 || c->c * c->m >= GROUP_WEIGHTS) && fits(args, c, QN_ARITH_INT8);
 }
 
 qn_status qn_conv_int8_run(const qn_kernel_args *args, const qn_conv *c) {

@@ -56,7 +56,7 @@ struct qn_operand {
                                      (x, k) is its element first + x * x_stride + k * k_stride, and pack decodes it */
     int64_t first;
     bool packs_units;  /**< pack writes units of the product's arithmetic, k0 and kn counted in units */
-    bool quantise;     /**< INT8, k_stride 1: real numbers, each x of all k quantised by itself (qn_x_range) */
+    bool quantise;     /**< INT8, k_stride 1: real numbers, each x of all k quantised by itself (qn_x_quant) */
     bool is_unsigned;  /**< INT8: its bytes are unsigned; so they are where quantise is set */
     float unit_scale;  /**< INT8 with packs_units: value = (byte - unit_zero) * unit_scale, for all x ... */
     int32_t unit_zero; /**< ... and a byte that is not there is unit_zero */
@@ -117,6 +117,9 @@ QN_MUST_USE qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t in
                                           qn_operand *out);
 /** Can input `index` be an operand: float32, float16 or bfloat16, dense or encoded? */
 bool qn_operand_accepts(const qn_kernel_args *args, int32_t index);
+/** Is the node's product one of integers here: its input quantised (x_quant), its weight (input 1) symmetric int8 codes
+ *  with a scale for each index of `axis` or one, sums of `depth` within int32, and the arithmetic there? */
+bool qn_operands_are_int8(const qn_kernel_args *args, int32_t axis, int64_t depth);
 /** Is input `index` there, dense, of one of these dtypes; or absent? */
 bool qn_addend_accepts(const qn_kernel_args *args, int32_t index);
 /** Move `op` on by `elems` elements of its tensor that are `x` steps of x (groups of a convolution). */

@@ -5,7 +5,9 @@
  * 255 * 127 * 2 exceeds; VPMADDWD on widened numbers does not. */
 #include "kernels/gemm/gemm_finish_impl.h"
 #include "kernels/gemm/gemm_units_impl.h"
-#include "kernels/gemm/x_range.h"
+#include "kernels/ref/x_quant.h"
+
+#include <math.h>
 
 enum { LANES = VF_LANES };
 VF_INLINE int load_unit(const char *p) {
@@ -59,7 +61,7 @@ GEMM_ROWS(TURNED)
 
 /* ---- real numbers, quantised row by row ------------------------------------------------------------------ */
 
-VF_INLINE qn_x_range range_of(const qn_dtype dtype, const void *data, int64_t first, int64_t n) {
+VF_INLINE qn_x_quant quant_of(const qn_dtype dtype, const void *data, int64_t first, int64_t n) {
     vf lo = vf_set1(0.0f), hi = lo, odd = lo, zero = lo;
     for (int64_t k = 0; k < n; k += VF_LANES) {
         vf x = vf_read_n(dtype, data, first + k, n - k); /* zeros behind the end widen nothing */
@@ -72,10 +74,10 @@ VF_INLINE qn_x_range range_of(const qn_dtype dtype, const void *data, int64_t fi
     for (int i = 0; i < VF_LANES; i++)
         minus[i] = -low[i];
     float sum = vf_sum(odd);
-    return sum == 0.0f ? qn_x_range_of(-vf_top(vf_load(minus)), vf_top(hi)) : (qn_x_range){NAN, 0, 0};
+    return qn_x_quant_make(-vf_top(vf_load(minus)), vf_top(hi), sum == 0.0f);
 }
 
-VF_INLINE void quantise_run(const qn_dtype dtype, const void *data, int64_t first, int64_t n, qn_x_range r,
+VF_INLINE void quantise_run(const qn_dtype dtype, const void *data, int64_t first, int64_t n, qn_x_quant r,
                             uint8_t *to) {
     const vf inverse = vf_set1(r.inverse);
     const acc_vec zero_point = VI(set1_epi32)(r.zero_point), most = VI(set1_epi32)(255);
@@ -91,17 +93,17 @@ VF_INLINE void pack_numbers_as(const qn_dtype dtype, const qn_operand *op, int64
     enum { RUN = 512 };
     uint8_t codes[NR > MR ? NR : MR][RUN + VF_LANES];
     for (int64_t x = 0; x < width && k0 == 0; x++) {
-        qn_x_range r = {0, 0, 0};
+        qn_x_quant r = {.finite = true};
         if (x < xn)
-            r = range_of(dtype, op->data, (x0 + x) * op->x_stride, k_all);
-        side->scale[x] = r.scale;
+            r = quant_of(dtype, op->data, (x0 + x) * op->x_stride, k_all);
+        side->scale[x] = r.finite ? r.scale : NAN; /* so that the results are */
         side->offset[x] = r.zero_point;
     }
     for (int64_t k = 0; k < kn; k += RUN) {
         int64_t n = kn - k < RUN ? kn - k : RUN;
         for (int64_t x = 0; x < xn; x++) {
             float s = side->scale[x];
-            qn_x_range r = {s, s > 0.0f ? 1.0f / s : 0.0f, side->offset[x]};
+            const qn_x_quant r = {s, s > 0.0f ? 1.0f / s : 0.0f, side->offset[x], true};
             quantise_run(dtype, op->data, (x0 + x) * op->x_stride + k0 + k, n, r, codes[x]);
         }
         pack_unit_columns((const char *)codes, RUN + VF_LANES, xn, n, width, dst + k / 4 * width);

@@ -52,21 +52,11 @@ bool qn_gemm_accepts_Linear(const qn_kernel_args *args) {
            qn_fake_quant_accepts(args);
 }
 
-/* Can the node's product be one of integers? Its input is quantised, and its weight int8 codes with a scale for each
- * output or one. */
-static bool in_integers(const qn_kernel_args *args) {
-    const qn_const *w = qn_encoded(args, 1);
-    const bool trans_w = qn_node_int(args->node, "trans_w", 0) != 0;
-    bool dynamic;
-    return qn_x_quant_of(args->node, &dynamic) && dynamic && w && w->encoding == QN_ENC_AFFINE && w->block == 0 &&
-           w->code_dtype == QN_I8 && w->symmetric && (w->axis < 0 || w->axis == (trans_w ? 0 : 1)) &&
-           w->dims[trans_w] <= QN_GEMM_INT8_DEPTH && qn_gemm_has(args->ctx, QN_ARITH_INT8);
-}
-
 qn_status qn_gemm_Linear(const qn_kernel_args *given) {
     qn_fake_quant view = {.args = *given};
     const qn_kernel_args *args = &view.args;
-    const bool integers = in_integers(given);
+    const int32_t k_axis = qn_node_int(given->node, "trans_w", 0) != 0;
+    const bool integers = qn_operands_are_int8(given, 1 - k_axis, given->in[1].dims[k_axis]);
     if (!integers)
         QN_TRY(qn_fake_quant_view(given, given->in[0].rank - 1, &view));
     const qn_tensor *x = &args->in[0], *w = &args->in[1], *y = &args->out[0];

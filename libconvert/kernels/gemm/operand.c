@@ -2,9 +2,18 @@
 #include "kernels/codec/codec.h"
 #include "kernels/eval.h"
 #include "kernels/gemm/gemm_isa.h"
+#include "kernels/ref/x_quant.h"
 
 bool qn_operand_accepts(const qn_kernel_args *args, int32_t index) {
     return qn_has(args, index) && qn_is_real(args->in[index].dtype);
+}
+
+bool qn_operands_are_int8(const qn_kernel_args *args, int32_t axis, int64_t depth) {
+    const qn_const *w = qn_encoded(args, 1);
+    bool dynamic;
+    return qn_x_quant_of(args->node, &dynamic) && dynamic && w && w->encoding == QN_ENC_AFFINE && w->block == 0 &&
+           w->code_dtype == QN_I8 && w->symmetric && (w->axis < 0 || w->axis == axis) && depth <= QN_GEMM_INT8_DEPTH &&
+           qn_gemm_has(args->ctx, QN_ARITH_INT8);
 }
 
 bool qn_addend_accepts(const qn_kernel_args *args, int32_t index) {

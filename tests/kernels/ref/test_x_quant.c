@@ -63,3 +63,17 @@ QN_TEST(kernels_ref_x_quant_refused) {
                  try_node(&t, false, "Linear {x_quant=\"static_int8\"}", &y, 1, IN(x, w)));
     node_end(&t);
 }
+
+QN_TEST(kernels_ref_x_quant_ranges) {
+    qn_x_quant q = qn_x_quant_make(-1.0f, 3.0f, true);
+    assert_true(q.finite && q.scale == 4.0f / 255.0f && q.zero_point == 64);
+    q = qn_x_quant_make(2.0f, 3.0f, true); /* 0 is always among the numbers */
+    assert_true(q.scale == 3.0f / 255.0f && q.zero_point == 0);
+    q = qn_x_quant_make(-3.0f, -2.0f, true);
+    assert_true(q.zero_point == 255);
+    q = qn_x_quant_make(0.0f, 0.0f, true);
+    assert_true(q.finite && q.scale == 0.0f && q.inverse == 0.0f && q.zero_point == 0);
+    assert_false(qn_x_quant_make(0.0f, INFINITY, true).finite);
+    assert_false(qn_x_quant_make(-3e38f, 3e38f, true).finite); /* the width overflows */
+    assert_false(qn_x_quant_make(0.0f, 1.0f, false).finite);
+}
