@@ -32,7 +32,7 @@ LINK := $(LD.$(VARIANT))
 CFLAGS  ?=
 CPPFLAGS += -D_GNU_SOURCE -DQN_VERSION='"$(VERSION)"' -Ilibconvert -Ischemas -I. -I$G $(CPP.$(VARIANT))
 ALL_CFLAGS = -std=c11 $(OPT) -fPIC -fvisibility=hidden -ffp-contract=off -pthread $(WARN) $(CFLAGS)
-LDLIBS := -lprotobuf-c -ldeflate -lxxhash -lyaml -lpthread -lm
+LDLIBS := -lprotobuf-c -ldeflate -lxxhash -lyaml -ljansson -lpng -ljpeg -lpthread -lm
 GEN_CFLAGS = $(filter-out $(WARN),$(ALL_CFLAGS))
 
 # Instruction-set files say so in their names; nothing else is compiled for more than the baseline. Those of another
@@ -76,7 +76,7 @@ HDR_OK   := $(patsubst %,$B/%.ok,$(filter-out %_impl.h,$(call native,$(ALL_HDR))
 
 # What apt installs, by use: building and testing; `make fuzz`, `make lint` and `make valgrind` need EXTRA_DEPS.
 DEPS := gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libdeflate-dev libxxhash-dev libjansson-dev \
-        libyaml-dev libcmocka-dev
+        libyaml-dev libpng-dev libjpeg62-turbo-dev libcmocka-dev
 CROSS_DEPS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 EXTRA_DEPS := clang libclang-rt-14-dev clang-format clang-tidy valgrind
 
@@ -88,7 +88,7 @@ all: build/quern build/libquern.a build/libquern.so build/libquern_run.a ## buil
 
 $B/quern: $(TOOL_O) $B/libquern.a
 	@echo "  LINK $@"
-	$Q$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $(TOOL_O) $B/libquern.a $(LDLIBS) -ljansson
+	$Q$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $(TOOL_O) $B/libquern.a $(LDLIBS)
 $B/libquern.a: $(LIB_O)
 	$Qrm -f $@ && $(AR) rcs $@ $^
 $B/libquern_run.a: $(RUN_O)
@@ -160,7 +160,8 @@ deps-extra: deps ## also those of fuzz, lint, format and valgrind
 ARM    := build/aarch64
 ARM_S  := $(ARM)/sysroot
 ARM_LIBS := libc6 libgcc-s1 libprotobuf-c1 libprotobuf-c-dev libdeflate0 libdeflate-dev libxxhash0 libxxhash-dev \
-            libyaml-0-2 libyaml-dev libjansson4 libjansson-dev libcmocka0 libcmocka-dev
+            libyaml-0-2 libyaml-dev libjansson4 libjansson-dev libpng16-16 libpng-dev zlib1g zlib1g-dev \
+            libjpeg62-turbo libjpeg62-turbo-dev libcmocka0 libcmocka-dev
 ARM_APT = apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= \
           -o Dir::State::status=$(abspath $(ARM))/apt/status -o Dir::State::lists=$(abspath $(ARM))/apt/lists \
           -o Dir::Cache=$(abspath $(ARM))/apt/cache
