@@ -120,7 +120,8 @@ typedef struct qn_load_options {
     bool check_crc;          /**< packages: check every entry's CRC while opening */
 } qn_load_options;
 
-/** Open an .onnx file or a .quern package. `options` may be NULL. The message names the file. */
+/** Open an .onnx file, a safetensors checkpoint (a folder, or a file) or a .quern package. `options` may be NULL. The message
+ *  names the file. */
 QN_API QN_MUST_USE qn_status qn_model_load(qn_context *ctx, const char *path, const qn_load_options *options,
                                            qn_model **out);
 /** Open a model from memory: "onnx" or "quern" bytes that outlive the model; no external data. */
@@ -153,7 +154,7 @@ QN_API qn_dim_info qn_model_dim(const qn_model *model, int32_t index);
 
 /** Where a model came from. Strings belong to the model; NULL where nothing is recorded. */
 typedef struct qn_source_info {
-    const char *format;      /**< "onnx" or "quern" */
+    const char *format;      /**< "onnx", "safetensors" or "quern" */
     const char *producer;    /**< what wrote the source model */
     const char *version;     /**< packages: the quern that made it */
     const char *recipe;      /**< packages: how it was made */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,7 +92,6 @@ static qn_status measure(qn_context *ctx, const cli_args *args, const char *path
     qn_runner *runner = NULL;
     cli_inputs inputs = {0};
     long runs = 5, threads = 0;
-    struct stat st;
     struct rusage usage;
     if (!cli_int(args, "runs", 1, 100000, &runs) || !cli_int(args, "threads", 1, 256, &threads))
         return QN_USAGE;
@@ -117,7 +115,7 @@ static qn_status measure(qn_context *ctx, const cli_args *args, const char *path
             qn_runner_info info = qn_runner_last_run(runner);
             getrusage(RUSAGE_SELF, &usage);
             f.peak_rss = 1024.0 * (double)usage.ru_maxrss;
-            f.bytes = stat(path, &st) == 0 ? (double)st.st_size : 0;
+            f.bytes = (double)qn_model_source(model).file_bytes;
             f.buffer_bytes = (double)info.buffer_bytes;
             f.live_bytes = (double)info.live_bytes;
             f.expanded_bytes = (double)info.expanded_bytes;

@@ -3,12 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-static double file_bytes(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 ? (double)st.st_size : 0;
-}
 
 static bool read_bounds(const cli_args *args, compare_bounds *b) {
     *b = (compare_bounds){NAN, NAN, NAN, NAN, NAN, NAN};
@@ -37,7 +31,7 @@ static qn_status compare_all(qn_context *ctx, const cli_args *args, const qn_arr
         status = golden ? compare_run_golden(golden, &reference)
                         : compare_run_model(ctx, args, cli_operand(args, 0), NULL, NULL, layers, &reference);
     result->reference = golden ? cli_string(args, "golden", "") : cli_operand(args, 0);
-    result->reference_bytes = golden ? 0 : file_bytes(result->reference);
+    result->reference_bytes = reference ? compare_bytes(reference) : 0;
     result->reference_load_ms = reference ? compare_load_ms(reference) : 0;
     result->reference_ms = reference ? compare_run_ms(reference) : 0;
     result->pass = true;
@@ -45,8 +39,8 @@ static qn_status compare_all(qn_context *ctx, const cli_args *args, const qn_arr
         compare_variant *variant = &result->variants[i];
         compare_run *run = NULL;
         variant->file = cli_operand(args, golden ? i : i + 1);
-        variant->bytes = file_bytes(variant->file);
         status = compare_run_model(ctx, args, variant->file, golden, golden ? NULL : reference, layers, &run);
+        variant->bytes = run ? compare_bytes(run) : 0;
         if (status == QN_OK)
             status = compare_runs(ctx, args, reference, run, mask, &result->bounds, variant);
         /* Names of layers and outputs belong to the run: results are copied out before it goes. */

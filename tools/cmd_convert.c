@@ -131,7 +131,7 @@ static const qn_example g_examples[] = {
 
 const qn_command qn_cmd_convert = {
     .name = "convert", .operands = "SRC", .summary = "turn a model into a package: optimise, change precision, compress",
-    .about = "Reads SRC (an .onnx file or a .quern package), runs the graph passes (quern passes lists them) and writes one\n"
-             "package. Weights are never all in memory. The same source and options give the same bytes. The closing table\n"
-             "says what was done to which share of the weights, and why the rest was left alone.",
+    .about = "Reads SRC (an .onnx file, a safetensors checkpoint or a .quern package), runs the graph passes (quern passes lists\n"
+             "them) and writes one package. Weights are never all in memory. The same source and options give the same bytes. The\n"
+             "closing table says what was done to which share of the weights, and why the rest was left alone.",
     .options = g_options, .examples = g_examples, .min_operands = 1, .max_operands = 1, .run = run};

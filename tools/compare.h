@@ -47,6 +47,8 @@ qn_status compare_run_golden(const qn_arrays *golden, compare_run **out);
 void compare_run_free(compare_run *run);
 double compare_run_ms(const compare_run *run);
 double compare_load_ms(const compare_run *run);
+/** Of the model's files; 0 for a golden. */
+double compare_bytes(const compare_run *run);
 /* Compare what both have; `mask` (or NULL) covers leading dimensions, and its zeros do not count. QN_USAGE when they
  * have no output in common. */
 qn_status compare_runs(qn_context *ctx, const cli_args *args, const compare_run *reference, const compare_run *variant,

@@ -34,6 +34,9 @@ void compare_run_free(compare_run *run) {
 
 double compare_run_ms(const compare_run *run) { return run->ms; }
 double compare_load_ms(const compare_run *run) { return run->load_ms; }
+double compare_bytes(const compare_run *run) {
+    return run->model ? (double)qn_model_source(run->model).file_bytes : 0;
+}
 
 /* ---- a model ----------------------------------------------------------------------------------- */
 

@@ -19,7 +19,7 @@ enum { DEFAULT_MIN_COMPRESS_ELEMS = 1024, MAX_WARNINGS = 1000 };
 static qn_status record_sources(qn_context *ctx, qn_model *model, qn_provenance *p) {
     const qn_graph *graph = model->graph;
     const char **names, **hashes;
-    if (model->is_package || p->n_sources || !graph->n_sources)
+    if (model->format == QN_FORMAT_QUERN || p->n_sources || !graph->n_sources)
         return QN_OK;
     QN_NEW_ARRAY(ctx, model->arena, names, graph->n_sources);
     QN_NEW_ARRAY(ctx, model->arena, hashes, graph->n_sources);

@@ -1,7 +1,10 @@
 #include "api/model.h"
 
+#include "arch/arch.h"
 #include "ops/infer.h"
 #include "read/onnx.h"
+
+#include "base/path.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,25 +28,51 @@ static qn_status model_create(qn_context *ctx, const char *path, qn_model **out)
     return QN_OK;
 }
 
-/* What the first bytes say: a package is a ZIP archive, anything else is tried as ONNX. */
+/* What the first bytes say: a package is a ZIP archive. */
 static bool is_zip(const void *data, size_t n) { return n >= 4 && memcmp(data, "PK\3\4", 4) == 0; }
 
-static qn_status sniff(qn_context *ctx, const char *path, bool *package) {
+static qn_status sniff(qn_context *ctx, const char *path, qn_model_format *format) {
     struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return qn_fail(ctx, QN_UNSUPPORTED, "%s: checkpoint folders are not read by this version, only .onnx and .quern",
-                       path);
-    const char *dot = strrchr(path, '.');
-    if (dot && strcmp(dot, ".safetensors") == 0)
-        return qn_fail(ctx, QN_UNSUPPORTED, "%s: safetensors is not read by this version, only .onnx and .quern", path);
+    *format = QN_FORMAT_SAFETENSORS;
+    if (qn_path_ends_with(path, ".safetensors") || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+        return QN_OK;
     char head[4] = {0};
     FILE *f = fopen(path, "rb");
     if (!f)
         return qn_fail(ctx, QN_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
     size_t n = fread(head, 1, sizeof head, f);
     fclose(f);
-    *package = is_zip(head, n) || (dot && strcmp(dot, ".quern") == 0);
+    *format = is_zip(head, n) || qn_path_ends_with(path, ".quern") ? QN_FORMAT_QUERN : QN_FORMAT_ONNX;
     return QN_OK;
+}
+
+/* The graph of the file or folder at `path`. */
+static qn_status read_graph(qn_context *ctx, const char *path, const qn_load_options *options, qn_model *model) {
+    qn_arch_info info;
+    switch (model->format) {
+    case QN_FORMAT_QUERN:
+        return qn_package_read(ctx, path, options && options->check_crc, &model->provenance, &model->graph);
+    case QN_FORMAT_SAFETENSORS:
+        QN_TRY(qn_arch_read(ctx, path, &model->graph, &info));
+        model->dropped = info.dropped;
+        model->n_dropped = info.n_dropped;
+        return QN_OK;
+    default:
+        return qn_onnx_read(ctx, path, &model->graph);
+    }
+}
+
+static uint64_t bytes_of(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* Bytes of a package, or of all files that a source was read from. */
+static void measure(qn_model *model) {
+    const bool package = model->format == QN_FORMAT_QUERN;
+    model->file_bytes = package ? bytes_of(model->path) : 0;
+    for (int32_t i = 0; !package && i < model->graph->n_sources; i++)
+        model->file_bytes += bytes_of(model->graph->sources[i]);
 }
 
 static qn_status finish(qn_context *ctx, qn_model *model, const qn_load_options *options) {
@@ -56,19 +85,15 @@ static qn_status finish(qn_context *ctx, qn_model *model, const qn_load_options 
 
 qn_status qn_model_load(qn_context *ctx, const char *path, const qn_load_options *options, qn_model **out) {
     qn_model *model = NULL;
-    struct stat st;
+    qn_model_format format;
     *out = NULL;
     qn_clear(ctx);
-    bool package = false;
-    QN_TRY(sniff(ctx, path, &package));
+    QN_TRY(sniff(ctx, path, &format));
     QN_TRY(model_create(ctx, path, &model));
-    model->is_package = package;
-    if (stat(path, &st) == 0)
-        model->file_bytes = (uint64_t)st.st_size;
-    qn_status status = package ? qn_package_read(ctx, path, options && options->check_crc, &model->provenance,
-                                                 &model->graph)
-                               : qn_onnx_read(ctx, path, &model->graph);
+    model->format = format;
+    qn_status status = read_graph(ctx, path, options, model);
     if (status == QN_OK) {
+        measure(model);
         status = finish(ctx, model, options);
         if (status != QN_OK)
             status = qn_fail_in(ctx, status, "%s", path);
@@ -87,9 +112,9 @@ qn_status qn_model_load_bytes(qn_context *ctx, const char *name, const void *dat
     *out = NULL;
     qn_clear(ctx);
     QN_TRY(model_create(ctx, name, &model));
-    model->is_package = is_zip(data, n_bytes);
+    model->format = is_zip(data, n_bytes) ? QN_FORMAT_QUERN : QN_FORMAT_ONNX;
     model->file_bytes = n_bytes;
-    qn_status status = model->is_package
+    qn_status status = model->format == QN_FORMAT_QUERN
                            ? qn_package_read_bytes(ctx, name, data, n_bytes, options && options->check_crc,
                                                    &model->provenance, &model->graph)
                            : qn_onnx_read_bytes(ctx, name, NULL, data, n_bytes, &model->graph);
@@ -169,9 +194,12 @@ qn_port_info qn_model_output(const qn_model *model, int32_t index) { return mode
 int32_t qn_model_n_dims(const qn_model *model) { return model->n_dims; }
 qn_dim_info qn_model_dim(const qn_model *model, int32_t index) { return model->dims[index]; }
 
+static const char *const g_formats[] = {
+    [QN_FORMAT_ONNX] = "onnx", [QN_FORMAT_QUERN] = "quern", [QN_FORMAT_SAFETENSORS] = "safetensors"};
+
 qn_source_info qn_model_source(const qn_model *model) {
     const qn_provenance *p = &model->provenance;
-    return (qn_source_info){.format = model->is_package ? "quern" : "onnx", .producer = p->producer,
+    return (qn_source_info){.format = g_formats[model->format], .producer = p->producer,
                             .version = p->quern_version, .recipe = p->recipe, .licence = p->licence,
                             .n_sources = p->n_sources, .source_names = p->source_names,
                             .source_hashes = p->source_hashes, .file_bytes = model->file_bytes};

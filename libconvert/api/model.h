@@ -2,14 +2,18 @@
 #ifndef QN_API_MODEL_H
 #define QN_API_MODEL_H
 
-#include "ir/graph.h"
+#include "arch/arch.h"
 #include "package/package.h"
+
+typedef enum qn_model_format { QN_FORMAT_ONNX, QN_FORMAT_QUERN, QN_FORMAT_SAFETENSORS } qn_model_format;
 
 struct qn_model {
     qn_graph *graph;
     qn_arena *arena;             /* of everything below; reset by nobody */
     char *path;
-    bool is_package;
+    qn_model_format format;
+    const qn_dropped *dropped;   /* [n_dropped] tensors of a checkpoint that its graph does not need; the graph's */
+    int32_t n_dropped;
     qn_provenance provenance;
     uint64_t file_bytes;
     /* caches of the public getters */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_BYTES = 1024 };
+enum { LINE_BYTES = 1024, MESSAGE_BYTES = 64 << 10 };
 
 struct qn_context {
     qn_context_options options;
@@ -134,13 +134,10 @@ static void one_line(char *s) {
             *s = '?';
 }
 
-qn_status qn_fail(qn_context *ctx, qn_status status, const char *fmt, ...) {
+static qn_status fail_at_most(qn_context *ctx, qn_status status, size_t most, const char *fmt, va_list args) {
     pthread_mutex_lock(&ctx->lock);
     if (!ctx->has_message) {
-        va_list args;
-        va_start(args, fmt);
-        vsnprintf(ctx->message, sizeof ctx->message, fmt, args);
-        va_end(args);
+        vsnprintf(ctx->message, most, fmt, args);
         one_line(ctx->message);
         ctx->has_message = true;
     }
@@ -148,21 +145,38 @@ qn_status qn_fail(qn_context *ctx, qn_status status, const char *fmt, ...) {
     return status;
 }
 
-qn_status qn_fail_in(qn_context *ctx, qn_status status, const char *fmt, ...) {
-    char text[2 * MESSAGE_BYTES];
+qn_status qn_fail(qn_context *ctx, qn_status status, const char *fmt, ...) {
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(text, MESSAGE_BYTES / 2, fmt, args);
+    (void)fail_at_most(ctx, status, LINE_BYTES, fmt, args);
     va_end(args);
-    if (n < 0)
+    return status;
+}
+
+qn_status qn_fail_list(qn_context *ctx, qn_status status, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    (void)fail_at_most(ctx, status, MESSAGE_BYTES, fmt, args);
+    va_end(args);
+    return status;
+}
+
+qn_status qn_fail_in(qn_context *ctx, qn_status status, const char *fmt, ...) {
+    char prefix[LINE_BYTES / 2];
+    va_list args;
+    va_start(args, fmt);
+    const int printed = vsnprintf(prefix, sizeof prefix - 2, fmt, args);
+    va_end(args);
+    if (printed < 0)
         return status;
-    if (n >= MESSAGE_BYTES / 2)
-        n = MESSAGE_BYTES / 2 - 1;
+    strcat(prefix, ": ");
+    one_line(prefix);
+    const size_t n = strlen(prefix);
     pthread_mutex_lock(&ctx->lock);
-    snprintf(text + n, sizeof text - (size_t)n, ": %s", ctx->message);
-    text[MESSAGE_BYTES - 1] = 0;
-    one_line(text);
-    memcpy(ctx->message, text, MESSAGE_BYTES);
+    const size_t most = strlen(ctx->message) < LINE_BYTES ? LINE_BYTES : MESSAGE_BYTES;
+    memmove(ctx->message + n, ctx->message, MESSAGE_BYTES - n);
+    memcpy(ctx->message, prefix, n);
+    ctx->message[most - 1] = 0;
     ctx->has_message = true;
     pthread_mutex_unlock(&ctx->lock);
     return status;
@@ -183,7 +197,7 @@ void qn_log(qn_context *ctx, qn_log_level level, const char *fmt, ...) {
     const bool warn = level == QN_LOG_WARN && ctx->on_warning;
     if (!ctx->options.log && !warn)
         return;
-    char line[MESSAGE_BYTES];
+    char line[LINE_BYTES];
     va_list args;
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);

@@ -138,8 +138,8 @@ QN_TEST(api_model_refusals) {
     char path[256];
     snprintf(path, sizeof path, "%s/refused.onnx", qn_test_tmp());
     refuses(ctx, "no/such.onnx", NULL, QN_SYSTEM, "cannot open");
-    refuses(ctx, qn_test_tmp(), NULL, QN_UNSUPPORTED, "folders are not read");
-    refuses(ctx, "model.safetensors", NULL, QN_UNSUPPORTED, "safetensors is not read");
+    refuses(ctx, qn_test_tmp(), NULL, QN_MALFORMED, "no checkpoint: neither model.safetensors nor");
+    refuses(ctx, "model.safetensors", NULL, QN_SYSTEM, "model.safetensors: cannot open");
     small_write(path, "", 0);
     refuses(ctx, path, NULL, QN_MALFORMED, "");
     small_write(path, "PK\3\4 no archive", 15);
