@@ -203,6 +203,38 @@ QN_API QN_MUST_USE qn_status qn_model_weights(qn_context *ctx, qn_model *model, 
 QN_API QN_MUST_USE qn_status qn_model_text(qn_context *ctx, const qn_model *model, char **text);
 QN_API QN_MUST_USE qn_status qn_model_dot(qn_context *ctx, const qn_model *model, char **text);
 
+/* ---- tensors of a checkpoint ---------------------------------------------------------------------- */
+
+/** A tensor as a safetensors file stores it. */
+typedef struct qn_stored_tensor {
+    const char *name;
+    const char *type;        /**< as the format spells it: "F32", "BF16", "F8_E4M3" ... */
+    const char *file;        /**< path of the file that holds it */
+    int32_t rank;
+    int64_t dims[QN_MAX_RANK];
+    uint64_t bytes;
+    bool is_float;           /**< counts as parameters */
+} qn_stored_tensor;
+
+/** A pair of a file's __metadata__. */
+typedef struct qn_note {
+    const char *key, *text;
+} qn_note;
+
+/** What a safetensors file or checkpoint folder holds, whether or not a model can be built of it. */
+typedef struct qn_listing qn_listing;
+/** Read the header of the file at `path`, or of all files of the folder. QN_MALFORMED, QN_UNSUPPORTED or QN_SYSTEM; the
+ *  message names the file. */
+QN_API QN_MUST_USE qn_status qn_listing_load(qn_context *ctx, const char *path, qn_listing **out);
+QN_API void qn_listing_destroy(qn_listing *listing);
+QN_API int32_t qn_listing_n_tensors(const qn_listing *listing);
+/** In the order in which they are stored. Strings belong to the listing. */
+QN_API qn_stored_tensor qn_listing_tensor(const qn_listing *listing, int32_t index);
+QN_API int32_t qn_listing_n_notes(const qn_listing *listing);
+QN_API qn_note qn_listing_note(const qn_listing *listing, int32_t index);
+/** Bytes of the files. */
+QN_API uint64_t qn_listing_file_bytes(const qn_listing *listing);
+
 /* ---- conversion ------------------------------------------------------------------------------ */
 
 typedef struct qn_convert_options {
@@ -218,6 +250,12 @@ typedef struct qn_convert_options {
     const char *recipe;            /**< text kept in the package as the way it was made, or NULL */
     const char *licence;           /**< of the weights, kept in the package, or NULL */
 } qn_convert_options;
+
+/** A tensor of the source that is not in the package, because nothing in the graph reads it. */
+typedef struct qn_convert_dropped {
+    const char *name;
+    uint64_t bytes;
+} qn_convert_dropped;
 
 /** What was done to one share of the weights' bytes. */
 typedef struct qn_convert_row {
@@ -239,6 +277,8 @@ typedef struct qn_convert_report {
     int32_t n_rows;
     const qn_convert_pass *passes;
     int32_t n_passes;
+    const qn_convert_dropped *dropped; /**< of a checkpoint: what the model has and never uses; such bytes are in no row */
+    int32_t n_dropped;
     const char *const *warnings;   /**< e.g. a constant clamped to float16's range, by name */
     int32_t n_warnings;
     uint64_t source_bytes;         /**< of the weights in the source */

@@ -4,6 +4,18 @@
 
 /* ---- the closing table --------------------------------------------------------------------------- */
 
+/* One line, or with -v one a tensor. */
+static void print_dropped(const cli_args *args, const qn_convert_report *r) {
+    double bytes = 0;
+    char text[32];
+    for (int32_t i = 0; i < r->n_dropped; i++)
+        bytes += (double)r->dropped[i].bytes;
+    if (r->n_dropped)
+        printf("dropped: %d tensors that the graph never reads, %s\n", (int)r->n_dropped, cli_bytes_text(bytes, text));
+    for (int32_t i = 0; i < r->n_dropped && cli_count(args, "verbose") > 0; i++)
+        printf("  %s, %s\n", r->dropped[i].name, cli_bytes_text((double)r->dropped[i].bytes, text));
+}
+
 static void print_report(const cli_args *args, const qn_convert_report *r) {
     char a[32], b[32];
     if (cli_count(args, "verbose") > 0) {
@@ -21,12 +33,13 @@ static void print_report(const cli_args *args, const qn_convert_report *r) {
                cli_bytes_text((double)row->source_bytes, a), cli_bytes_text((double)row->package_bytes, b),
                r->source_bytes ? 100.0 * (double)row->source_bytes / (double)r->source_bytes : 0.0, row->reason);
     }
+    print_dropped(args, r);
     printf("%s: %s of weights became a package of %s in %.2f s\n", cli_string(args, "output", ""),
            cli_bytes_text((double)r->source_bytes, a), cli_bytes_text((double)r->package_bytes, b), r->seconds);
 }
 
 static json_t *json_report(const cli_args *args, const qn_convert_report *r) {
-    json_t *top = json_object(), *rows = json_array(), *passes = json_array(), *warnings = json_array();
+    json_t *top = json_object(), *rows = json_array(), *passes = json_array(), *warnings = json_array(), *dropped = json_array();
     json_object_set_new(top, "file", json_string(cli_string(args, "output", "")));
     json_object_set_new(top, "source", json_string(cli_operand(args, 0)));
     json_object_set_new(top, "source_bytes", json_integer((json_int_t)r->source_bytes));
@@ -42,6 +55,10 @@ static json_t *json_report(const cli_args *args, const qn_convert_report *r) {
         json_array_append_new(passes, json_pack("{s:s, s:I, s:f}", "name", r->passes[i].name, "rewrites",
                                                 (json_int_t)r->passes[i].rewrites, "seconds", r->passes[i].seconds));
     json_object_set_new(top, "passes", passes);
+    for (int32_t i = 0; i < r->n_dropped; i++)
+        json_array_append_new(dropped, json_pack("{s:s, s:I}", "name", r->dropped[i].name, "bytes",
+                                                 (json_int_t)r->dropped[i].bytes));
+    json_object_set_new(top, "dropped", dropped);
     for (int32_t i = 0; i < r->n_warnings; i++)
         json_array_append_new(warnings, json_string(r->warnings[i]));
     json_object_set_new(top, "warnings", warnings);

@@ -1,4 +1,4 @@
-#include "tools/cli.h"
+#include "tools/inspect.h"
 
 #include <stdlib.h>
 
@@ -187,6 +187,11 @@ static int run(const cli_args *args) {
     if (!ctx)
         return QN_USAGE;
     int n_dims, code;
+    if (inspect_wants_tensors(args)) {
+        code = inspect_tensors(ctx, args);
+        qn_context_destroy(ctx);
+        return code;
+    }
     qn_load_options options = {.dims = cli_list(args, "dim", &n_dims)};
     options.n_dims = n_dims;
     qn_model *model;
@@ -204,6 +209,7 @@ static int run(const cli_args *args) {
 static const qn_option g_options[] = {
     {"nodes", 0, NULL, false, "the whole graph as text, one node a line, with shapes"},
     {"weights", 'w', NULL, false, "every constant: storage, shape, bytes"},
+    {"tensors", 0, NULL, false, "the tensors that a checkpoint stores, in place of its graph; so also for a\nsafetensors file without --nodes or --dot"},
     {"dot", 0, NULL, false, "the graph for Graphviz, and nothing else"},
     {"dim", 0, "NAME=RANGE", true, "bind a dimension: batch=1..64, height=14..2072:14, seq=32|128"},
     {NULL, 0, NULL, false, NULL},
@@ -211,6 +217,7 @@ static const qn_option g_options[] = {
 static const qn_example g_examples[] = {
     {"what is in a model", "quern inspect model.onnx"},
     {"the shapes of every layer at one size", "quern inspect model.onnx --nodes --dim height=518 --dim width=518"},
+    {"the tensors of a file", "quern inspect model.safetensors"},
     {"a drawing", "quern inspect model.quern --dot | dot -Tsvg -o model.svg"},
     {NULL, NULL},
 };
@@ -218,5 +225,5 @@ static const qn_example g_examples[] = {
 const qn_command qn_cmd_inspect = {
     .name = "inspect", .operands = "SRC", .summary = "show what is in a model or package",
     .about = "Inputs, outputs, dimensions, parameters, bytes by storage, and how often each op occurs. SRC is an .onnx\n"
-             "file or a .quern package.",
+             "file, a checkpoint folder, a safetensors file or a .quern package.",
     .options = g_options, .examples = g_examples, .min_operands = 1, .max_operands = 1, .run = run};

@@ -11,12 +11,14 @@
 enum { MAX_HEADER = 100000000, MAX_VALUES = 4 << 20 };
 
 static const qn_safetensors_dtype g_types[] = {
-    {"BOOL", QN_BOOL, 8},   {"U8", QN_U8, 8},      {"I8", QN_I8, 8},         {"U16", QN_U16, 16},
-    {"I16", QN_I16, 16},    {"F16", QN_F16, 16},   {"BF16", QN_BF16, 16},    {"U32", QN_U32, 32},
-    {"I32", QN_I32, 32},    {"F32", QN_F32, 32},   {"U64", QN_U64, 64},      {"I64", QN_I64, 64},
-    {"F64", QN_F64, 64},    {"C64", QN_NONE, 64},  {"F8_E5M2", QN_NONE, 8},  {"F8_E4M3", QN_NONE, 8},
-    {"F8_E8M0", QN_NONE, 8}, {"F8_E4M3FNUZ", QN_NONE, 8}, {"F8_E5M2FNUZ", QN_NONE, 8},
-    {"F4", QN_NONE, 4},     {"F6_E2M3", QN_NONE, 6}, {"F6_E3M2", QN_NONE, 6},
+    {"BOOL", QN_BOOL, 8, false},      {"U8", QN_U8, 8, false},          {"I8", QN_I8, 8, false},
+    {"U16", QN_U16, 16, false},       {"I16", QN_I16, 16, false},       {"F16", QN_F16, 16, true},
+    {"BF16", QN_BF16, 16, true},      {"U32", QN_U32, 32, false},       {"I32", QN_I32, 32, false},
+    {"F32", QN_F32, 32, true},        {"U64", QN_U64, 64, false},       {"I64", QN_I64, 64, false},
+    {"F64", QN_F64, 64, true},        {"C64", QN_NONE, 64, false},      {"F8_E5M2", QN_NONE, 8, true},
+    {"F8_E4M3", QN_NONE, 8, true},    {"F8_E8M0", QN_NONE, 8, true},    {"F8_E4M3FNUZ", QN_NONE, 8, true},
+    {"F8_E5M2FNUZ", QN_NONE, 8, true}, {"F4", QN_NONE, 4, true},        {"F6_E2M3", QN_NONE, 6, true},
+    {"F6_E3M2", QN_NONE, 6, true},
 };
 
 static const qn_safetensors_dtype *type_of(const char *name) {

@@ -17,6 +17,7 @@ typedef struct qn_safetensors_dtype {
     const char *name;  /**< "F32" */
     qn_dtype dtype;    /**< QN_NONE: it can be listed, but not computed with */
     int bits;          /**< of an element */
+    bool is_float;     /**< real floating point */
 } qn_safetensors_dtype;
 
 typedef struct qn_safetensors_tensor {

@@ -1,0 +1,12 @@
+/* inspect on what a checkpoint stores. */
+#ifndef QN_TOOLS_INSPECT_H
+#define QN_TOOLS_INSPECT_H
+
+#include "tools/cli.h"
+
+/** Whether the operand's tensors are asked for, not its graph. */
+bool inspect_wants_tensors(const cli_args *args);
+/** Print them; the exit code. */
+int inspect_tensors(qn_context *ctx, const cli_args *args);
+
+#endif
