@@ -239,8 +239,9 @@ peers: ## fetch ONNX Runtime with npm into build/peers, for make bench
 	@command -v npm >/dev/null || { echo "make peers needs npm (apt-get install npm)"; exit 1; }
 	@mkdir -p build/peers && npm install --prefix build/peers --ignore-scripts --no-audit --no-fund --loglevel=error $(PEERS)
 
-# What is measured, full-size models to make (dav2-large: 1.3 GB, minutes), and where they are.
-BENCH        ?= roofline gemm models twelve convert memory
+# What is measured, full-size models to make (dav2-large: 1.3 GB, da3-large: 1.6 GB, depthpro: 3.8 GB; minutes), and
+# where they are.
+BENCH        ?= roofline gemm models twelve convert checkpoints memory
 BENCH_FULL   ?= minilm dav2-small dav2-base
 BENCH_MODELS ?= build/bench/models
 SHARED       ?= ../shared
