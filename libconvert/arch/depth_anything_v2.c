@@ -110,6 +110,7 @@ static qn_status check_factors(const qn_json *config, const double *factors) {
 
 static qn_status read_backbone(const qn_json *config, model *m) {
     const char *type = "dinov2";
+    bool normed = true;
     qn_json backbone;
     if (qn_json_has(config, "backbone"))
         return qn_fail(config->ctx, QN_UNSUPPORTED, "%s: backbone by name; only backbone_config is built", config->file);
@@ -118,6 +119,9 @@ static qn_status read_backbone(const qn_json *config, model *m) {
     if (strcmp(type, "dinov2") != 0)
         return qn_fail(config->ctx, QN_UNSUPPORTED, "%s: backbone_config.model_type '%.60s'; only dinov2 is built",
                        config->file, type);
+    QN_TRY(qn_json_bool(&backbone, "apply_layernorm", QN_JSON_MAY, &normed));
+    if (!normed)
+        return qn_fail(config->ctx, QN_UNSUPPORTED, "%s: backbone_config.apply_layernorm false is not built", config->file);
     QN_TRY(qn_dinov2_config(&backbone, &m->encoder));
     return read_taps(&backbone, m);
 }
@@ -197,9 +201,9 @@ static qn_value *make_head(qn_builder *b, const model *m, qn_value *x, qn_value 
     x = qn_layer_conv(b, m->release->conv1, x, (qn_conv_shape){m->dpt.fusion, half, 3, 1, 1, true});
     x = qn_layer_resize(b, NULL, x, qn_layer_dims(b, pixels, 2, 4), QN_BILINEAR_CORNERS); /* [B, half, H, W] */
     x = qn_layer_conv(b, m->release->conv2, x, (qn_conv_shape){half, m->head, 3, 1, 1, true});
-    x = qn_build_unary(b, QN_OP_Relu, NULL, x);
+    x = qn_build_unary(b, QN_OP_Relu, qn_build_name(b, "%s.activation", m->release->conv2), x);
     x = qn_layer_conv(b, m->release->conv3, x, (qn_conv_shape){m->head, 1, 1, 1, 0, true});
-    x = qn_build_unary(b, m->metric ? QN_OP_Sigmoid : QN_OP_Relu, NULL, x);
+    x = qn_build_unary(b, m->metric ? QN_OP_Sigmoid : QN_OP_Relu, qn_build_name(b, "%s.activation", m->release->conv3), x);
     if (m->max_depth != 1)
         x = qn_build_binary(b, QN_OP_Mul, NULL, x, qn_build_float(b, (float)m->max_depth));
     return qn_build_binary(b, QN_OP_Squeeze, "predicted_depth", x, qn_build_ints(b, QN_DIMS(1)));

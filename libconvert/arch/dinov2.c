@@ -151,7 +151,7 @@ static qn_value *attend(qn_builder *b, const qn_dinov2 *d, const char *layer, qn
 
 static qn_value *mlp(qn_builder *b, const qn_dinov2 *d, const char *layer, qn_value *x) {
     x = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, d->names->fc1), x, d->hidden, d->mlp, true);
-    x = qn_build_unary(b, QN_OP_Gelu, qn_build_name(b, "%s.gelu", layer), x);
+    x = qn_build_unary(b, QN_OP_Gelu, qn_build_name(b, "%s.mlp.activation", layer), x);
     return qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, d->names->fc2), x, d->mlp, d->hidden, true);
 }
 

@@ -30,9 +30,9 @@ qn_value *qn_dpt_conv(qn_builder *b, const qn_dpt *d, int level, qn_value *map) 
 
 qn_value *qn_dpt_residual(qn_builder *b, const qn_dpt_names *names, const char *module, qn_value *x, int64_t channels) {
     const qn_conv_shape same = {channels, channels, 3, 1, 1, true};
-    qn_value *y = qn_build_unary(b, QN_OP_Relu, NULL, x);
+    qn_value *y = qn_build_unary(b, QN_OP_Relu, qn_build_name(b, "%s.activation1", module), x);
     y = qn_layer_conv(b, qn_build_name(b, "%s.%s", module, names->conv1), y, same);
-    y = qn_build_unary(b, QN_OP_Relu, NULL, y);
+    y = qn_build_unary(b, QN_OP_Relu, qn_build_name(b, "%s.activation2", module), y);
     y = qn_layer_conv(b, qn_build_name(b, "%s.%s", module, names->conv2), y, same);
     return qn_build_binary(b, QN_OP_Add, module, y, x);
 }
