@@ -25,4 +25,9 @@ void convert_plan_free(convert_plan *plan);
  * one, as "validation"); QN_BOUND when a bound of the plan is broken. */
 qn_status convert_validate(qn_context *ctx, const cli_args *args, const convert_plan *plan, json_t *report);
 
+/* The nodes that stay in fp32 and why; one reason of many nodes takes one entry unless `all` is set. */
+void convert_kept_print(const qn_convert_report *report, bool all);
+/* The same as rows {node, op, reason, max_abs}; the caller owns the array. */
+json_t *convert_kept_json(const qn_convert_report *report);
+
 #endif
