@@ -282,6 +282,7 @@ typedef struct qn_bounds {
 /** A conversion as a YAML file says it; docs/recipes.md has the keys. Everything in it belongs to it. */
 typedef struct qn_recipe {
     const char *description;     /**< or NULL */
+    const char *source;          /**< where the model comes from, or NULL */
     qn_convert_options options;  /**< what the file does not give is zero, QN_NONE or NULL; so is `recipe` */
     const char *const *dims;     /**< "NAME=RANGE", for qn_load_options */
     int32_t n_dims;

@@ -13,7 +13,7 @@ typedef struct convert_plan {
     compare_bounds bounds;   /* of --validate */
     /* what the above points into */
     qn_recipe *recipe;
-    const char **keep_fp32;
+    const char **keep_fp32, **keep_why;
     qn_buf line;             /* the options that say all of it, kept in the package */
 } convert_plan;
 

@@ -66,13 +66,17 @@ static qn_status merge_keep(const cli_args *args, convert_plan *p) {
     int n_given;
     const char *const *given = cli_list(args, "keep-fp32", &n_given);
     p->keep_fp32 = calloc((size_t)n_recipe + (size_t)n_given + 1, sizeof *p->keep_fp32);
-    if (!p->keep_fp32)
+    p->keep_why = calloc((size_t)n_recipe + (size_t)n_given + 1, sizeof *p->keep_why);
+    if (!p->keep_fp32 || !p->keep_why)
         return (qn_status)(cli_usage("out of memory"), QN_SYSTEM);
-    for (int i = 0; i < n_recipe; i++)
+    for (int i = 0; i < n_recipe; i++) {
         p->keep_fp32[i] = p->options.keep_fp32[i];
+        p->keep_why[i] = p->options.keep_why ? p->options.keep_why[i] : NULL;
+    }
     for (int i = 0; i < n_given; i++)
         p->keep_fp32[n_recipe + i] = given[i];
     p->options.keep_fp32 = p->keep_fp32;
+    p->options.keep_why = p->keep_why;
     p->options.n_keep_fp32 = n_recipe + n_given;
     return QN_OK;
 }
@@ -187,5 +191,6 @@ void convert_plan_free(convert_plan *p) {
     qn_recipe_destroy(p->recipe);
     free(p->dims);
     free(p->keep_fp32);
+    free(p->keep_why);
     qn_buf_free(&p->line);
 }
