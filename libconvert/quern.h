@@ -245,6 +245,15 @@ typedef struct qn_convert_options {
     int64_t min_compress_elems;    /**< smaller weights are left alone; 0: 1024 */
     const char *const *keep_fp32;  /**< glob patterns (*, ?) over node names, source names and ops */
     int32_t n_keep_fp32;
+    const char *const *keep_why;   /**< [n_keep_fp32], each may be NULL: why the pattern is there, for the report; or NULL */
+    const char *calibrate;         /**< calibration inputs, or NULL: a folder of .npz and .npy, read in the order of their
+                                        names, or one such file. An .npz holds an array for each input, called NAME or
+                                        in.NAME (a golden is one); an .npy is the input of a model with one. Each is run once
+                                        in float32, and what reaches a quarter of float16's largest number, or stays under
+                                        its smallest normal one, is kept in float32. Decides nothing for other precisions */
+    const qn_tensor *samples;      /**< calibration inputs in memory, in place of `calibrate`: inputs of the first sample,
+                                        of the second ...; [n_samples * inputs of the model], or NULL */
+    int32_t n_samples;
     const char *stop_after;        /**< a pass's name, or a number of rewrites; NULL: all */
     bool no_passes;                /**< store the graph as it was read */
     const char *recipe;            /**< text kept in the package as the way it was made, or NULL */
@@ -271,6 +280,16 @@ typedef struct qn_convert_pass {
     double seconds;
 } qn_convert_pass;
 
+/** A node that works and stores in float32 though a narrow dtype was asked for. */
+typedef struct qn_convert_kept {
+    const char *node;        /**< its name when the precision was decided; element-wise nodes are fused after that */
+    const char *op;
+    const char *reason;      /**< "the square has an open range", "named by keep_fp32 'head.*'" ... */
+    double max_abs;          /**< largest |x| of what it reads and makes on calibration inputs; of values that do not fit
+                                  float16, where there are some; NAN: not observed */
+    bool calibrated;         /**< ranges on calibration inputs decided it */
+} qn_convert_kept;
+
 /** Belongs to the model it was made from. */
 typedef struct qn_convert_report {
     const qn_convert_row *rows;
@@ -281,14 +300,17 @@ typedef struct qn_convert_report {
     int32_t n_dropped;
     const char *const *warnings;   /**< e.g. a constant clamped to float16's range, by name */
     int32_t n_warnings;
+    const qn_convert_kept *kept;   /**< in graph order; none for float32 */
+    int32_t n_kept;
     uint64_t source_bytes;         /**< of the weights in the source */
     uint64_t package_bytes;        /**< of the file */
     double seconds;
 } qn_convert_report;
 
 /** Rewrite `model` as the options ask (it stays usable: it is then the converted graph) and write it to `path`.
- *  The file appears whole or not at all; the same source, options and version give the same bytes. `options` and
- *  `report` may be NULL. */
+ *  The file appears whole or not at all; the same source, options and version give the same bytes (with calibration inputs:
+ *  on the same instruction set, since what is observed is rounded by the runner's kernels). `options` and `report` may be
+ *  NULL. QN_USAGE names a calibration input that breaks the model's contract or is missing, QN_MALFORMED an empty folder. */
 QN_API QN_MUST_USE qn_status qn_model_convert(qn_context *ctx, qn_model *model, const qn_convert_options *options,
                                               const char *path, const qn_convert_report **report);
 
@@ -301,6 +323,7 @@ typedef struct qn_bounds {
 /** A conversion as a YAML file says it; docs/recipes.md has the keys. Everything in it belongs to it. */
 typedef struct qn_recipe {
     const char *description;     /**< or NULL */
+    const char *source;          /**< where the model comes from, or NULL */
     qn_convert_options options;  /**< what the file does not give is zero, QN_NONE or NULL; so is `recipe` */
     const char *const *dims;     /**< "NAME=RANGE", for qn_load_options */
     int32_t n_dims;

@@ -63,6 +63,9 @@
  *     input  %i: int64[5]
  *     %b = Add(%i, %i)
  *
+ * With calibration inputs (qn_pass_options.samples), float16, and a value whose observed range leaves it (passes/ranges.h),
+ * the nodes that make or read that value stay in float32 too.
+ *
  * A Cast of this pass to a narrow dtype has clamp=1: finite numbers outside its range become its largest, not infinity.
  * Weights become constant expressions (Cast of the source tensor) that are evaluated when the package is filled; small
  * constants are converted here, and one that had to be clamped is named in a warning.
@@ -350,10 +353,20 @@ static bool changes(const converter *c, const qn_graph *graph, int depth) {
 
 qn_status qn_pass_convert_precision(qn_pass_run *run) {
     converter c = {.run = run, .narrow = run->options->precision};
+    qn_ranges ranges;
+    const qn_ranges *observed = NULL;
     if (run->graph->parent || (c.narrow != QN_F16 && c.narrow != QN_BF16))
         return QN_OK; /* the outermost graph takes those inside it along */
-    QN_TRY(qn_precision_analyse(run, &c.plan));
-    if (!changes(&c, run->graph, 0) || !qn_rewrite(run, qn_dtype_name(c.narrow), NULL))
+    if (c.narrow == QN_F16 && run->options->samples) {
+        QN_TRY(qn_ranges_observe(run, &ranges));
+        observed = &ranges;
+    }
+    QN_TRY(qn_precision_analyse(run, observed, &c.plan));
+    const bool changing = changes(&c, run->graph, 0);
+    if (changing && !qn_rewrite(run, qn_dtype_name(c.narrow), NULL))
+        return QN_OK;
+    QN_TRY(qn_precision_tell(run, &c.plan));
+    if (!changing)
         return QN_OK;
     QN_NEW_ARRAY(run->ctx, run->scratch, c.cast, c.plan.n_values);
     QN_TRY(each_node(&c, run->graph, convert_outputs));

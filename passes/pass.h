@@ -27,11 +27,31 @@
 
 #include "ops/infer.h"
 
+/** Calibration inputs, loaded one set at a time. */
+typedef struct qn_samples {
+    int32_t n;
+    /** Fill inputs[graph->n_inputs] with those of sample `index`, and *name with what messages call it. Both are good until
+     *  the next call. */
+    qn_status (*load)(qn_context *ctx, void *user, int32_t index, const qn_graph *graph, qn_tensor *inputs,
+                      const char **name);
+    void *user;
+} qn_samples;
+
+/** Nodes that stay in float32 where a narrow dtype was asked for, in graph order. */
+typedef struct qn_kept_nodes {
+    qn_arena *arena;               /**< of rows and texts */
+    qn_convert_kept *rows;
+    int32_t n, room;
+} qn_kept_nodes;
+
 /** What convert asks of the passes. */
 typedef struct qn_pass_options {
     qn_dtype precision;            /**< QN_F32, QN_F16 or QN_BF16 */
     const char *const *keep_fp32;  /**< glob patterns over node names, origins and op names */
     int32_t n_keep_fp32;
+    const char *const *keep_why;   /**< [n_keep_fp32], each may be NULL: why the pattern is there; or NULL */
+    const qn_samples *samples;     /**< inputs whose ranges convert_precision looks at for float16, or NULL */
+    qn_kept_nodes *kept;           /**< where convert_precision says what it keeps, or NULL */
     const char *weights;           /**< scheme text such as "int8:per_channel", or NULL */
     const char *activations;       /**< "int8", or NULL: products take their input as it is */
     int64_t min_compress_elems;    /**< smaller weights stay as they are */

@@ -264,7 +264,8 @@ static qn_status analyse_branches(qn_pass_run *run, qn_node *node, qn_precision_
         if (!is_f32(node->out[k]))
             continue;
         plan->range[node->out[k]->id] = worst;
-        plan->narrow[node->out[k]->id] = worst == QN_RANGE_NORMAL;
+        plan->narrow[node->out[k]->id] =
+            worst == QN_RANGE_NORMAL && qn_ranges_fit(plan->ranges, node->out[k]) == QN_FITS;
     }
     return QN_OK;
 }
@@ -343,6 +344,8 @@ static qn_status analyse_node(qn_pass_run *run, qn_node *node, qn_precision_plan
         range = QN_RANGE_NORMAL;
     }
     wide = wide || range != QN_RANGE_NORMAL;
+    plan->calibrated[node->id] = !wide && qn_ranges_node_fit(plan->ranges, node, NULL) != QN_FITS;
+    wide = wide || plan->calibrated[node->id];
     plan->node[node->id] = wide ? QN_WIDTH_WIDE : inside ? QN_WIDTH_INSIDE : QN_WIDTH_NARROW;
     for (int32_t i = 0; i < node->n_out; i++) {
         if (!is_f32(node->out[i]))
@@ -370,10 +373,12 @@ static qn_status analyse_graph(qn_pass_run *run, qn_graph *graph, qn_precision_p
     return QN_OK;
 }
 
-qn_status qn_precision_analyse(qn_pass_run *run, qn_precision_plan *plan) {
+qn_status qn_precision_analyse(qn_pass_run *run, const qn_ranges *ranges, qn_precision_plan *plan) {
+    plan->ranges = ranges;
     plan->n_values = qn_graph_value_bound(run->graph);
     plan->n_nodes = qn_graph_node_bound(run->graph);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->node, plan->n_nodes);
+    QN_NEW_ARRAY(run->ctx, run->scratch, plan->calibrated, plan->n_nodes);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->range, plan->n_values);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->open, plan->n_values);
     QN_NEW_ARRAY(run->ctx, run->scratch, plan->narrow, plan->n_values);

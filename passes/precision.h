@@ -18,11 +18,15 @@
  * to terms that grow with the signal: of sums of +-20000 (magnitudes of a spectrum that went through convolutions alone)
  * 2^-12 is 5, and a unit near its threshold flips. In bfloat16 the input itself is off by 2^-9, and wide weights gain
  * nothing.
+ *
+ * With ranges observed on calibration inputs (passes/ranges.h), a node that reads or makes a value that float16 would not
+ * hold works and stores in float32 as well. They only ever add to what the classes keep: that a sample stayed within bounds
+ * does not say that a square always will.
  */
 #ifndef QN_PASSES_PRECISION_H
 #define QN_PASSES_PRECISION_H
 
-#include "passes/pass.h"
+#include "passes/ranges.h"
 
 typedef enum qn_range { QN_RANGE_NORMAL = 0, QN_RANGE_EXACT, QN_RANGE_INVERSE, QN_RANGE_LARGE } qn_range;
 
@@ -46,11 +50,20 @@ typedef struct qn_precision_plan {
     qn_range *range;     /**< by value id */
     bool *open;          /**< by value id: its scale follows that of a LARGE value */
     bool *narrow;        /**< by value id: a float32 value of now that is to be stored narrow */
+    bool *calibrated;    /**< by node id: wide because of `ranges` alone */
+    const qn_ranges *ranges; /**< or NULL */
     uint32_t n_values, n_nodes; /**< bounds of the ids when the plan was made */
 } qn_precision_plan;
 
-/** Plan a graph and those inside it. `narrow` is options->precision. */
-QN_MUST_USE qn_status qn_precision_analyse(qn_pass_run *run, qn_precision_plan *plan);
+/** Plan a graph and those inside it. `narrow` is options->precision. `ranges` (or NULL) lives as long as the plan. */
+QN_MUST_USE qn_status qn_precision_analyse(qn_pass_run *run, const qn_ranges *ranges, qn_precision_plan *plan);
+
+/** What the report calls a node: its name, or that of its first output. */
+const char *qn_precision_name(const qn_node *node);
+
+/** Add the nodes that the plan keeps in float32, and why, to options->kept (nothing when that is NULL). Before the graph is
+ *  changed. */
+QN_MUST_USE qn_status qn_precision_tell(qn_pass_run *run, const qn_precision_plan *plan);
 
 /** What `node` asks of its float32 input i. */
 qn_demand qn_precision_demand(const qn_precision_plan *plan, const qn_node *node, int32_t i);

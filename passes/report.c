@@ -81,6 +81,14 @@ static qn_status add(reporter *r, const qn_const *c, const char *treatment, cons
     return QN_OK;
 }
 
+static bool by_calibration(const reporter *r, const qn_node *node) {
+    const qn_kept_nodes *kept = r->options->kept;
+    for (int32_t i = 0; kept && i < kept->n; i++)
+        if (kept->rows[i].calibrated && strcmp(kept->rows[i].node, qn_precision_name(node)) == 0)
+            return true;
+    return false;
+}
+
 /** Why a float32 constant is one though a narrow dtype was asked for. */
 static const char *wide_reason(const reporter *r, const qn_value *v) {
     if (v->n_outputs > 0)
@@ -95,6 +103,8 @@ static const char *wide_reason(const reporter *r, const qn_value *v) {
     }
     if (v->n_uses == 0)
         return "";
+    if (by_calibration(r, v->uses[0].node))
+        return qn_arena_printf(r->arena, "range on calibration inputs (%s)", qn_op_row(v->uses[0].node->op)->name);
     qn_op op = v->uses[0].node->op;
     const char *why = op == QN_OP_LSTM || op == QN_OP_GRU ? "gates that read an open range" : "range or exactness";
     return qn_arena_printf(r->arena, "%s (%s)", why, qn_op_row(op)->name);

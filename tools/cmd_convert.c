@@ -25,6 +25,7 @@ static void print_report(const cli_args *args, const qn_convert_report *r) {
                 printf("%-28s %9lld %10.2f\n", r->passes[i].name, (long long)r->passes[i].rewrites,
                        1e3 * r->passes[i].seconds);
         printf("\n");
+        convert_kept_print(r, cli_count(args, "verbose") > 1);
     }
     printf("%-22s %8s %12s %12s %7s  %s\n", "weights", "tensors", "source", "package", "share", "why");
     for (int32_t i = 0; i < r->n_rows; i++) {
@@ -62,6 +63,7 @@ static json_t *json_report(const cli_args *args, const qn_convert_report *r) {
     for (int32_t i = 0; i < r->n_warnings; i++)
         json_array_append_new(warnings, json_string(r->warnings[i]));
     json_object_set_new(top, "warnings", warnings);
+    json_object_set_new(top, "kept_fp32", convert_kept_json(r));
     return top;
 }
 
@@ -133,7 +135,7 @@ static const qn_option g_options[] = {
     {"max-abs", 0, "X", false, "with --validate: largest error of an element"},
     {"max-rel", 0, "X", false, "with --validate: the same relative to the output's largest magnitude"},
     {"licence", 0, "TEXT", false, "licence of the weights, kept in the package"},
-    {"calibrate", 0, "DIR", false, "refused by this version"},
+    {"calibrate", 0, "DIR", false, "with fp16: run each .npz and .npy of a folder (or one such file) in fp32\nand keep in fp32 what leaves fp16's range there; -v says what and why"},
     {NULL, 0, NULL, false, NULL},
 };
 static const qn_example g_examples[] = {

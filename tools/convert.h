@@ -13,7 +13,7 @@ typedef struct convert_plan {
     compare_bounds bounds;   /* of --validate */
     /* what the above points into */
     qn_recipe *recipe;
-    const char **keep_fp32;
+    const char **keep_fp32, **keep_why;
     qn_buf line;             /* the options that say all of it, kept in the package */
 } convert_plan;
 
@@ -24,5 +24,10 @@ void convert_plan_free(convert_plan *plan);
 /* Run source and package on the same seeded inputs, print what they are apart (or put it into `report`, when there is
  * one, as "validation"); QN_BOUND when a bound of the plan is broken. */
 qn_status convert_validate(qn_context *ctx, const cli_args *args, const convert_plan *plan, json_t *report);
+
+/* The nodes that stay in fp32 and why; one reason of many nodes takes one entry unless `all` is set. */
+void convert_kept_print(const qn_convert_report *report, bool all);
+/* The same as rows {node, op, reason, max_abs}; the caller owns the array. */
+json_t *convert_kept_json(const qn_convert_report *report);
 
 #endif

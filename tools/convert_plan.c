@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Options of the command that this version knows but cannot do: refused by name. */
-static const char *const g_refused[] = {"calibrate", NULL};
 /* Options that say nothing without --validate. */
 static const char *const g_bounds[] = {"min-cosine", "min-sqnr", "max-abs", "max-rel", NULL};
 
@@ -68,13 +66,17 @@ static qn_status merge_keep(const cli_args *args, convert_plan *p) {
     int n_given;
     const char *const *given = cli_list(args, "keep-fp32", &n_given);
     p->keep_fp32 = calloc((size_t)n_recipe + (size_t)n_given + 1, sizeof *p->keep_fp32);
-    if (!p->keep_fp32)
+    p->keep_why = calloc((size_t)n_recipe + (size_t)n_given + 1, sizeof *p->keep_why);
+    if (!p->keep_fp32 || !p->keep_why)
         return (qn_status)(cli_usage("out of memory"), QN_SYSTEM);
-    for (int i = 0; i < n_recipe; i++)
+    for (int i = 0; i < n_recipe; i++) {
         p->keep_fp32[i] = p->options.keep_fp32[i];
+        p->keep_why[i] = p->options.keep_why ? p->options.keep_why[i] : NULL;
+    }
     for (int i = 0; i < n_given; i++)
         p->keep_fp32[n_recipe + i] = given[i];
     p->options.keep_fp32 = p->keep_fp32;
+    p->options.keep_why = p->keep_why;
     p->options.n_keep_fp32 = n_recipe + n_given;
     return QN_OK;
 }
@@ -134,6 +136,8 @@ static void put_line(convert_plan *p) {
         qn_buf_printf(&p->line, " --min-elements %lld", (long long)o->min_compress_elems);
     for (int i = 0; i < o->n_keep_fp32; i++)
         put_option(&p->line, "keep-fp32", o->keep_fp32[i]);
+    if (o->calibrate)
+        put_option(&p->line, "calibrate", o->calibrate);
     if (o->stop_after)
         put_option(&p->line, "stop-after", o->stop_after);
     for (int i = 0; i < p->n_dims; i++)
@@ -155,6 +159,7 @@ static qn_status read_options(const cli_args *args, convert_plan *p) {
     p->options.weights = cli_string(args, "weights", p->options.weights);
     p->options.activations = cli_string(args, "activations", p->options.activations);
     p->options.licence = cli_string(args, "licence", p->options.licence);
+    p->options.calibrate = cli_string(args, "calibrate", NULL);
     p->options.stop_after = cli_string(args, "stop-after", NULL);
     p->options.no_passes = cli_flag(args, "no-passes");
     status = merge_dims(args, p);
@@ -166,11 +171,6 @@ static qn_status read_options(const cli_args *args, convert_plan *p) {
 qn_status convert_plan_make(qn_context *ctx, const cli_args *args, convert_plan *p) {
     const char *recipe = cli_string(args, "recipe", NULL);
     *p = (convert_plan){.line = QN_BUF_INIT};
-    for (int i = 0; g_refused[i]; i++)
-        if (cli_string(args, g_refused[i], NULL)) {
-            cli_usage("convert: --%s is not supported by this version", g_refused[i]);
-            return QN_UNSUPPORTED;
-        }
     qn_status status = recipe ? qn_recipe_load(ctx, recipe, &p->recipe) : QN_OK;
     if (status != QN_OK)
         return (qn_status)cli_fail(ctx, status);
@@ -191,5 +191,6 @@ void convert_plan_free(convert_plan *p) {
     qn_recipe_destroy(p->recipe);
     free(p->dims);
     free(p->keep_fp32);
+    free(p->keep_why);
     qn_buf_free(&p->line);
 }

@@ -1,4 +1,5 @@
 /* Conversion: passes over the graph, then the package. */
+#include "api/calibrate.h"
 #include "api/model.h"
 
 #include "base/clock.h"
@@ -114,9 +115,21 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     return QN_OK;
 }
 
+/* Ranges have a say where a dtype has less range than float32. */
+static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
+    if (o->no_passes)
+        qn_log(ctx, QN_LOG_INFO, "calibration: no passes run, nothing is decided by ranges");
+    else if (o->precision == QN_BF16)
+        qn_log(ctx, QN_LOG_INFO, "calibration: ranges decide nothing in bfloat16, whose range is that of float32");
+    else if (o->precision != QN_F16)
+        qn_log(ctx, QN_LOG_INFO, "calibration: ranges decide nothing in float32");
+}
+
 static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_options *o, const char *path,
-                         warnings *w, qn_convert_report *report) {
+                         const qn_samples *samples, warnings *w, qn_convert_report *report) {
+    qn_kept_nodes kept = {.arena = model->arena};
     const qn_pass_options options = {
+        .keep_why = o->keep_why, .samples = samples, .kept = &kept,
         .precision = o->precision == QN_NONE ? QN_F32 : o->precision, .keep_fp32 = o->keep_fp32,
         .n_keep_fp32 = o->n_keep_fp32, .weights = o->weights, .activations = o->activations, .stop_after = o->stop_after,
         .min_compress_elems = o->min_compress_elems ? o->min_compress_elems : DEFAULT_MIN_COMPRESS_ELEMS};
@@ -124,7 +137,8 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
     int32_t n_stats = 0;
     qn_write_stats written = {0};
     const double start = qn_clock_seconds();
-    QN_TRY(check_options(ctx, o));
+    if (samples)
+        tell_calibration(ctx, o);
     if (!o->no_passes)
         QN_TRY(qn_passes_run(ctx, model->graph, &options, &stats, &n_stats));
     QN_TRY(qn_report_patterns(ctx, model->graph, &options));
@@ -132,9 +146,21 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
     QN_TRY(qn_package_write(ctx, model->graph, &model->provenance, qn_fill_const, NULL, path, &written));
     QN_TRY(qn_model_describe(ctx, model));
     QN_TRY(fill_report(ctx, model, &options, stats, n_stats, w, report));
+    report->kept = kept.rows;
+    report->n_kept = kept.n;
     report->package_bytes = written.package_bytes;
     report->seconds = qn_clock_seconds() - start;
     return QN_OK;
+}
+
+static qn_status convert_calibrated(qn_context *ctx, qn_model *model, const qn_convert_options *o, const char *path,
+                                    warnings *w, qn_convert_report *report) {
+    qn_calibration *calibration;
+    QN_TRY(check_options(ctx, o));
+    QN_TRY(qn_calibration_open(ctx, o, &calibration));
+    qn_status status = convert(ctx, model, o, path, qn_calibration_samples(calibration), w, report);
+    qn_calibration_destroy(calibration);
+    return status;
 }
 
 qn_status qn_model_convert(qn_context *ctx, qn_model *model, const qn_convert_options *options, const char *path,
@@ -147,7 +173,7 @@ qn_status qn_model_convert(qn_context *ctx, qn_model *model, const qn_convert_op
     QN_NEW(ctx, model->arena, w);
     w->arena = model->arena;
     qn_listen_warnings(ctx, keep_warning, w);
-    qn_status status = convert(ctx, model, options ? options : &none, path, w, made);
+    qn_status status = convert_calibrated(ctx, model, options ? options : &none, path, w, made);
     qn_listen_warnings(ctx, NULL, NULL);
     if (status == QN_OK && report)
         *report = made;

@@ -73,6 +73,8 @@ typedef struct qn_planner {
     size_t *expanded_bytes;
     bool reference;
     const bool *keep;             /**< [value bound]: probed values and outputs */
+    void (*observe)(void *, const qn_value *, const qn_tensor *); /**< told of values known while planning, or NULL */
+    void *observe_user;
     qn_slot *slots;               /**< [value bound] */
     qn_walk walk;
 } qn_planner;

@@ -25,6 +25,8 @@ struct qn_session {
     qn_context *ctx;
     const qn_graph *graph;
     bool reference, profile;
+    void (*observe)(void *, const qn_value *, const qn_tensor *);
+    void *observe_user;
     qn_arena *arena, *scratch, *constants;
     qn_tensor *expanded;   /* [value bound] */
     size_t expanded_bytes;
@@ -104,6 +106,8 @@ qn_status qn_session_create(qn_context *ctx, const qn_graph *graph, const qn_ses
     s->ctx = ctx;
     s->graph = graph;
     s->reference = options && options->reference;
+    s->observe = options ? options->observe : NULL;
+    s->observe_user = options ? options->observe_user : NULL;
     qn_status status = set_up(s, options);
     if (status != QN_OK) {
         qn_session_destroy(s);
@@ -154,7 +158,8 @@ static bool key_matches(const plan *p, const qn_tensor *inputs, int32_t n) {
 static qn_planner planner_of(qn_session *s, qn_arena *arena) {
     return (qn_planner){.ctx = s->ctx, .graph = s->graph, .arena = arena, .scratch = s->scratch,
                         .constants = s->constants, .expanded = s->expanded, .expanded_bytes = &s->expanded_bytes,
-                        .reference = s->reference, .keep = s->keep};
+                        .reference = s->reference, .keep = s->keep, .observe = s->observe,
+                        .observe_user = s->observe_user};
 }
 
 static qn_status build_plan(qn_session *s, const qn_tensor *inputs, plan *out) {
@@ -223,6 +228,9 @@ static qn_status run_stage(qn_session *s, const qn_stage *stage, const qn_tensor
         QN_TRY(qn_kernel_run(step->kernel, &args));
         if (s->profile)
             count_row(s, step, qn_clock_seconds() - start);
+        for (int32_t k = 0; k < step->n_out && s->observe; k++)
+            if (step->node->out[k])
+                s->observe(s->observe_user, step->node->out[k], &step->out[k]);
         qn_arena_reset(s->scratch);
     }
     return QN_OK;

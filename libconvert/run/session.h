@@ -12,6 +12,11 @@ typedef struct qn_session_options {
                                        qn_session_probe; NULL: none. "*" keeps all */
     int32_t n_probes;
     bool profile;                 /**< time each node */
+    /** Told of each value as soon as a node has computed it, or NULL: its data lasts as long as the call. A value that is
+     *  known from the shapes alone is told of once for each binding of the dimensions; one that is another's bytes
+     *  (Reshape, the outputs of If) never is. */
+    void (*observe)(void *user, const qn_value *value, const qn_tensor *tensor);
+    void *observe_user;
 } qn_session_options;
 
 /** A session over `graph`, which must outlive it. `options` may be NULL. */

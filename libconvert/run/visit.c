@@ -124,6 +124,8 @@ qn_status qn_visit_output(qn_planner *p, const qn_visit *v, int32_t i, qn_tensor
 
 void qn_plan_set_known(qn_planner *p, const qn_value *value, const qn_tensor *t) {
     p->slots[value->id] = (qn_slot){.kind = QN_SLOT_KNOWN, .root = value->id, .tensor = *t};
+    if (p->observe)
+        p->observe(p->observe_user, value, t);
 }
 
 qn_status qn_visit_known_content(qn_planner *p, const qn_visit *v, bool *done) {

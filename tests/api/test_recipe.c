@@ -1,4 +1,5 @@
 /* Recipes: what is read, each refusal with its message, and the schema and the documentation against the table. */
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,7 @@
 #include "base/map.h"
 #include "tests/test.h"
 
-static const char *const g_shipped[] = {"recipes/fp16.yaml", "recipes/bf16.yaml", "recipes/int8-weights.yaml"};
+static const char g_int8[] = "recipes/int8-weights.yaml";
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
 
@@ -34,7 +35,8 @@ QN_TEST(api_recipe_every_key) {
                         "precision: bf16\n"
                         "weights: int8:per_tensor\n"
                         "min_elements: 64\n"
-                        "keep_fp32: [Softmax, '*head*', \"0\"]\n"
+                        "source: a/b\n"
+                        "keep_fp32: [Softmax, {pattern: '*head*', why: it needs 1e-3}, \"0\", {pattern: c}]\n"
                         "dims:\n  batch: 1..64\n  height: 14..2072:14\n  seq: 32|128|512\n  7: 1\n  a=b: 2\n"
                         "licence: CC0-1.0\n"
                         "validate: {min_cosine: 0.5, min_sqnr: -3, max_abs: 1e-3, max_rel: .25}\n",
@@ -43,7 +45,11 @@ QN_TEST(api_recipe_every_key) {
     assert_int_equal(r->options.precision, QN_BF16);
     assert_string_equal(r->options.weights, "int8:per_tensor");
     assert_int_equal(r->options.min_compress_elems, 64);
-    assert_int_equal(r->options.n_keep_fp32, 3);
+    assert_string_equal(r->source, "a/b");
+    assert_int_equal(r->options.n_keep_fp32, 4);
+    assert_string_equal(r->options.keep_fp32[3], "c");
+    assert_string_equal(r->options.keep_why[1], "it needs 1e-3");
+    assert_true(!r->options.keep_why[0] && !r->options.keep_why[2] && !r->options.keep_why[3]);
     assert_string_equal(r->options.keep_fp32[0], "Softmax");
     assert_string_equal(r->options.keep_fp32[1], "*head*");
     assert_string_equal(r->options.keep_fp32[2], "0");
@@ -83,16 +89,58 @@ QN_TEST(api_recipe_absent_is_empty) {
     qn_context_destroy(ctx);
 }
 
+/* Every file in recipes/ is read. Those of depth models name where they come from, their licence and their dimensions. */
+static const struct {
+    const char *name, *source, *licence;
+    int n_dims;
+} g_depth[] = {
+    {"depth-anything-v2-small.yaml", "depth-anything/Depth-Anything-V2-Small-hf", "Apache-2.0", 3},
+    {"depth-anything-v2-base.yaml", "depth-anything/Depth-Anything-V2-Base-hf", "CC-BY-NC-4.0", 3},
+    {"depth-anything-v2-large.yaml", "depth-anything/Depth-Anything-V2-Large-hf", "CC-BY-NC-4.0", 3},
+    {"depth-anything-3-large.yaml", "depth-anything/DA3-LARGE", "CC-BY-NC-4.0", 4},
+    {"depth-pro.yaml", "apple/DepthPro-hf", "apple-amlr", 1},
+};
+enum { N_DEPTH = sizeof g_depth / sizeof g_depth[0] };
+
+static int check_depth(const char *name, const qn_recipe *r) {
+    int found = 0;
+    for (int i = 0; i < N_DEPTH; i++) {
+        if (strcmp(name, g_depth[i].name) != 0)
+            continue;
+        assert_string_equal(r->source, g_depth[i].source);
+        assert_string_equal(r->options.licence, g_depth[i].licence);
+        assert_int_equal(r->n_dims, g_depth[i].n_dims);
+        assert_int_equal(r->options.precision, QN_F16);
+        assert_true(r->bounds.min_cosine == 0.9999);
+        for (int32_t k = 0; k < r->options.n_keep_fp32; k++)
+            assert_non_null(r->options.keep_why[k]);
+        found++;
+    }
+    return found;
+}
+
 QN_TEST(api_recipe_shipped) {
     qn_context *ctx = qn_test_context();
-    for (size_t i = 0; i < sizeof g_shipped / sizeof g_shipped[0]; i++) {
+    DIR *folder = opendir("recipes");
+    int n = 0, n_depth = 0;
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder)); ) {
+        char path[300];
         qn_recipe *r;
-        ASSERT_OK(ctx, qn_recipe_load(ctx, g_shipped[i], &r));
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "recipes/%s", entry->d_name);
+        ASSERT_OK(ctx, qn_recipe_load(ctx, path, &r));
         assert_non_null(r->description);
-        assert_int_equal(r->options.precision, i == 1 ? QN_BF16 : QN_F16);
+        assert_int_equal(r->options.precision, strcmp(entry->d_name, "bf16.yaml") == 0 ? QN_BF16 : QN_F16);
         assert_true(r->bounds.min_cosine >= 0.9);
+        n_depth += check_depth(entry->d_name, r);
+        n++;
         qn_recipe_destroy(r);
     }
+    closedir(folder);
+    assert_int_equal(n_depth, N_DEPTH);
+    assert_int_equal(n, N_DEPTH + 3);
     qn_context_destroy(ctx);
 }
 
@@ -108,8 +156,8 @@ static const struct {
     {"fp16\n", ":1:1: a recipe is a mapping of keys"},
     {"{}\n---\n{}\n", ":2:1: a second document"},
     /* keys */
-    {"precison: fp16\n", ":1:1: unknown key 'precison'; there are: description, precision, weights, activations, "
-                         "min_elements, keep_fp32, dims, licence, validate"},
+    {"precison: fp16\n", ":1:1: unknown key 'precison'; there are: description, source, precision, weights, "
+                         "activations, min_elements, keep_fp32, dims, licence, validate"},
     {"min_cosine: 0.9\n", ":1:1: unknown key 'min_cosine'; there are: description"},
     {"validate:\n  precision: fp16\n", ":2:3: unknown key 'precision' in 'validate'; there are: min_cosine, min_sqnr, "
                                        "max_abs, max_rel"},
@@ -143,6 +191,15 @@ static const struct {
     {"min_elements: 1_000\n", ":1:15: 'min_elements' takes a whole number from 1 to 2147483647, not '1_000'"},
     {"keep_fp32: Softmax\n", ":1:12: 'keep_fp32' takes a list of patterns, not 'Softmax'"},
     {"keep_fp32: [Softmax, 3]\n", ":1:22: 'keep_fp32' takes a list of text, not the number '3'"},
+    {"keep_fp32:\n  - {pattern: a, what: b}\n", ":2:18: unknown key 'what' in an entry of 'keep_fp32'; there are: pattern, why"},
+    {"keep_fp32:\n  - a\n  - why: b\n", ":3:5: an entry of 'keep_fp32' without a pattern"},
+    {"keep_fp32: [{}]\n", ":1:13: an entry of 'keep_fp32' without a pattern"},
+    {"keep_fp32: [{pattern: a, pattern: b}]\n", ":1:26: key 'pattern' is given twice"},
+    {"keep_fp32: [{pattern: 3}]\n", ":1:23: 'pattern' takes text, not the number '3'"},
+    {"keep_fp32: [{pattern: a, why: [b]}]\n", ":1:31: 'why' takes text, not a list"},
+    {"keep_fp32: [{pattern: a, why: ''}]\n", ":1:31: 'why' takes text, not empty text"},
+    {"calibrate: inputs\n", ":1:1: unknown key 'calibrate'"},
+    {"source: 7\n", ":1:9: 'source' takes text, not the number '7'"},
     {"keep_fp32: [[a]]\n", ":1:13: 'keep_fp32' takes a list of text, not a list"},
     {"dims: batch=1\n", ":1:7: 'dims' takes a mapping NAME: RANGE, not 'batch=1'"},
     {"dims: [batch]\n", ":1:7: 'dims' takes a mapping NAME: RANGE, not a list"},
@@ -228,6 +285,7 @@ QN_TEST(api_recipe_depth) {
                  {"", "{", ":1:2: a key is text"},
                  {"", "- ", ":1:1: a recipe is a mapping of keys"},
                  {"keep_fp32: ", "[", ":1:13: 'keep_fp32' takes a list of text, not a list"},
+                 {"keep_fp32: [", "{", ":1:14: a key is text"},
                  {"validate: {max_abs: ", "[", ":1:21: 'max_abs' takes a number from 0 to 1e300, not a list"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         qn_buf text = QN_BUF_INIT;
@@ -273,7 +331,7 @@ QN_TEST(api_recipe_prefixes) {
     qn_context *ctx = qn_test_context();
     char *text;
     size_t n;
-    ASSERT_OK(ctx, qn_read_file(ctx, g_shipped[2], 1 << 20, &text, &n));
+    ASSERT_OK(ctx, qn_read_file(ctx, g_int8, 1 << 20, &text, &n));
     for (size_t i = 0; i <= n; i++) {
         qn_recipe *r = NULL;
         qn_status status = qn_recipe_load(ctx, write_recipe(text, i), &r);
@@ -337,7 +395,11 @@ static void put_constraints(qn_buf *out, const key *k) {
     } else if (is(k, "ACTIVATIONS")) {
         qn_buf_puts(out, ", \"enum\": [\"int8\"]");
     } else if (is(k, "PATTERNS")) {
-        qn_buf_puts(out, ", \"maxItems\": 1000, \"items\": {\"type\": \"string\", \"minLength\": 1}");
+        qn_buf_puts(out, ", \"maxItems\": 1000, \"items\": {\"anyOf\": [{\"type\": \"string\", \"minLength\": 1},\n"
+                         "     {\"type\": \"object\", \"required\": [\"pattern\"], \"additionalProperties\": false,\n"
+                         "     \"properties\": {\n");
+        put_properties(out, "KEEP", "      ");
+        qn_buf_puts(out, "     }}]}");
     } else if (is(k, "RANGES")) {
         qn_buf_puts(out, ", \"maxProperties\": 1000, \"propertyNames\": {\"minLength\": 1},\n     \"additionalProperties\": "
                          "{\"type\": [\"string\", \"integer\"], \"minLength\": 1}");
@@ -399,7 +461,8 @@ static void put_cell(qn_buf *out, const char *text) {
 }
 
 static void put_doc_row(qn_buf *out, const key *k) {
-    qn_buf_printf(out, "| `%s%s` | ", strcmp(k->section, "TOP") == 0 ? "" : "validate.", k->name);
+    const char *in = strcmp(k->section, "TOP") == 0 ? "" : strcmp(k->section, "KEEP") == 0 ? "keep_fp32[]." : "validate.";
+    qn_buf_printf(out, "| `%s%s` | ", in, k->name);
     put_cell(out, kind_of(k)->takes);
     qn_buf_printf(out, " | %s%s%s | ", *k->option ? "`" : "", k->option, *k->option ? "`" : "");
     put_cell(out, k->help);

@@ -32,5 +32,6 @@ assert [m["name"] for m in roof["memories"]] == ["L2", "L3", "memory"] and roof[
 assert all(m["bytes_per_s"] > 0 for m in roof["memories"])
 assert len(load("ops")["onnx"]) >= 67 and len(load("passes")["passes"]) >= 24
 assert load("verify")["packages"][0]["ok"] is True
+assert all(set(k) == {"node", "op", "reason", "max_abs"} and k["max_abs"] is None for k in c["kept_fp32"])
 print("ok")
 P

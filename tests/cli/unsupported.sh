@@ -1,5 +1,4 @@
 # exit: 4
 try() { $QUERN "$@"; echo "exit $?" >&2; }
-try convert model.onnx -o x.quern --weights int8 --calibrate data
 try convert model.onnx -o x.quern --weights palette4
 $QUERN convert bernoulli.onnx -o x.quern

@@ -138,3 +138,43 @@ QN_TEST(run_session_interrupted) {
     run_end(&t);
     qn_context_destroy(ctx);
 }
+
+/* ---- observing ------------------------------------------------------------------------------------- */
+
+typedef struct watched {
+    run_test *test;
+    const qn_value *value[64];
+    qn_tensor tensor[64];
+    int n;
+} watched;
+
+static void watch(void *user, const qn_value *value, const qn_tensor *t) {
+    watched *w = user;
+    assert_true(w->n < 64);
+    w->value[w->n] = value;
+    w->tensor[w->n++] = run_tensor(w->test, t->dtype, t->rank, t->dims, t->data);
+}
+
+/* Every value that is no view is told of once, before its buffer serves another: the numbers are those that probes keep. */
+QN_TEST(run_session_observes_each_value) {
+    watched w = {0};
+    run_test kept = run_begin(g_mixed, &(qn_session_options){.probes = (const char *const[]){"*"}, .n_probes = 1});
+    run_test t = run_begin(g_mixed, &(qn_session_options){.observe = watch, .observe_user = &w});
+    w.test = &t;
+    t.in[0] = kept.in[0] = run_normal(&t, 5, RUN_DIMS(2, 3, 13, 9));
+    run_ok(&kept);
+    run_ok(&t);
+    const qn_probe *probes;
+    const int32_t n = qn_session_probes(kept.session, &probes);
+    int told = 0;
+    for (int32_t i = 0; i < n; i++)
+        for (int k = 0; k < w.n; k++)
+            if (strcmp(w.value[k]->name, probes[i].name) == 0) {
+                run_expect_same(&w.tensor[k], &probes[i].tensor, probes[i].name);
+                told++;
+            }
+    assert_int_equal(told, w.n);
+    assert_int_equal(told, n - 1); /* the Reshape */
+    run_end(&kept);
+    run_end(&t);
+}
