@@ -98,7 +98,7 @@ static qn_status read_taps(const qn_json *backbone, model *m) {
     return QN_OK;
 }
 
-/* Factors are whole numbers, or 1 over a power of two. */
+/* Factors are whole numbers, or 1 over one. */
 static qn_status check_factors(const qn_json *config, const double *factors) {
     for (int i = 0; i < QN_DPT_LEVELS; i++) {
         const double whole = factors[i] >= 1 ? factors[i] : 1 / factors[i];
@@ -110,6 +110,7 @@ static qn_status check_factors(const qn_json *config, const double *factors) {
 
 static qn_status read_backbone(const qn_json *config, model *m) {
     const char *type = "dinov2";
+    bool norm = true;
     qn_json backbone;
     if (qn_json_has(config, "backbone"))
         return qn_fail(config->ctx, QN_UNSUPPORTED, "%s: backbone by name; only backbone_config is built", config->file);
@@ -118,6 +119,9 @@ static qn_status read_backbone(const qn_json *config, model *m) {
     if (strcmp(type, "dinov2") != 0)
         return qn_fail(config->ctx, QN_UNSUPPORTED, "%s: backbone_config.model_type '%.60s'; only dinov2 is built",
                        config->file, type);
+    QN_TRY(qn_json_bool(&backbone, "apply_layernorm", QN_JSON_MAY, &norm));
+    if (!norm)
+        return qn_fail(config->ctx, QN_UNSUPPORTED, "%s: backbone_config.apply_layernorm false is not built", config->file);
     QN_TRY(qn_dinov2_config(&backbone, &m->encoder));
     return read_taps(&backbone, m);
 }
