@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "tests/arch/tiny_dav2.h"
 #include "tests/read/safetensors_build.h"
+#include "tests/read/safetensors_fit.h"
 #include "tests/structure/tree.h"
 #include "tests/test.h"
 
@@ -98,6 +100,26 @@ QN_TEST(arch_large_and_empty) {
     st_write_text(folder, "config.json", config);
     st_write_buf(folder, "model.safetensors", st_names("a"));
     refused(folder, QN_MALFORMED, "'backbone.embeddings.position_embeddings' [1, 4294967297, 65536] is missing");
+}
+
+/* The fuzzer begins with a checkpoint that is read, of 116 tensors: a configuration, a 0 byte, a header. */
+QN_TEST(arch_seed_is_read) {
+    char folder[256], *data;
+    size_t n;
+    qn_context *ctx = qn_test_context();
+    qn_arch_info info;
+    qn_graph *graph;
+    ASSERT_OK(ctx, qn_read_file(ctx, "tests/data/fuzz/checkpoint/dav2", 1 << 20, &data, &n));
+    const size_t n_config = strlen(data);
+    assert_true(n_config + 1 < n);
+    st_folder("seed", folder);
+    st_write_text(folder, "config.json", data);
+    st_write_buf(folder, "model.safetensors", st_fit(data + n_config + 1, n - n_config - 1));
+    free(data);
+    ASSERT_OK(ctx, qn_arch_read(ctx, folder, &graph, &info));
+    assert_int_equal(info.n_dropped, 0);
+    qn_graph_destroy(graph);
+    qn_context_destroy(ctx);
 }
 
 /* Its name or what config.json says, and each has a function and an example. */

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "tests/read/safetensors_build.h"
+#include "tests/read/safetensors_fit.h"
 #include "tests/test.h"
 
 typedef struct parsed {
@@ -356,5 +358,25 @@ QN_TEST(read_safetensors_open) {
     qn_clear(ctx);
     ASSERT_FAILS(ctx, QN_SYSTEM, "is a folder", qn_safetensors_open(ctx, arena, folder, &file));
     qn_arena_destroy(arena);
+    qn_context_destroy(ctx);
+}
+
+/* The fuzzer begins with files that are read. */
+QN_TEST(read_safetensors_seeds) {
+    static const char *const names[] = {"two", "empty", "header"};
+    qn_context *ctx = qn_test_context();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[128], *data;
+        size_t n;
+        qn_arena *arena = qn_arena_create();
+        qn_safetensors file;
+        snprintf(path, sizeof path, "tests/data/fuzz/safetensors/%s", names[i]);
+        ASSERT_OK(ctx, qn_read_file(ctx, path, 1 << 20, &data, &n));
+        qn_buf made = data[0] == '{' ? st_fit(data, n) : (qn_buf)QN_BUF_INIT;
+        ASSERT_OK(ctx, qn_safetensors_parse(ctx, arena, path, made.n ? made.data : data, made.n ? made.n : n, &file));
+        qn_buf_free(&made);
+        free(data);
+        qn_arena_destroy(arena);
+    }
     qn_context_destroy(ctx);
 }
