@@ -105,7 +105,7 @@ $B/demo/make_model: $B/demo/make_model.o $B/tests/read/onnx_build.o $B/libquern.
 $B/tests/bench/%: $B/tests/bench/%.o $B/libquern.a
 	@echo "  LINK $@"
 	$Q$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(LDLIBS)
-$B/tests/fuzz/%: $B/tests/fuzz/%.o $B/tests/read/onnx_build.o $B/libquern.a
+$B/tests/fuzz/%: $B/tests/fuzz/%.o $B/tests/read/onnx_build.o $B/tests/read/safetensors_fit.o $B/libquern.a
 	@echo "  LINK $@"
 	$Q$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LINK) -o $@ $^ $(LDLIBS)
 # The example is built as a user would build it: against the installed header and library alone.

@@ -219,7 +219,8 @@ static qn_status make_node(qn_builder *b, qn_op op, const char *name, qn_value *
     node->origin = node->name;
     *out = node->out[0];
     (*out)->origin = name ? (*out)->name : NULL;
-    return qn_infer_one(b->ctx, node);
+    const qn_status status = qn_infer_one(b->ctx, node);
+    return status == QN_OK ? QN_OK : qn_fail_in(b->ctx, status, "%s", b->source->path);
 }
 
 qn_value *qn_build_op(qn_builder *b, qn_op op, const char *name, qn_value *const *in, int32_t n_in, const qn_attr *attrs,
@@ -271,10 +272,13 @@ static qn_status finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dr
     QN_TRY(sort_unread(b, list, n_dropped));
     QN_TRY(qn_buf_check(b->ctx, &b->wrong));
     if (b->n_wrong)
-        return qn_fail_list(b->ctx, QN_MALFORMED, "%d tensor%s: %s", b->n_wrong, b->n_wrong > 1 ? "s" : "", b->wrong.data);
+        return qn_fail_list(b->ctx, QN_MALFORMED, "%s: %d tensor%s: %s", b->source->path, b->n_wrong,
+                            b->n_wrong > 1 ? "s" : "", b->wrong.data);
     *dropped = list;
-    QN_TRY(qn_infer_graph(b->ctx, b->graph));
-    return qn_graph_check(b->ctx, b->graph);
+    qn_status status = qn_infer_graph(b->ctx, b->graph);
+    if (status == QN_OK)
+        status = qn_graph_check(b->ctx, b->graph);
+    return status == QN_OK ? QN_OK : qn_fail_in(b->ctx, status, "%s", b->source->path);
 }
 
 qn_status qn_builder_finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped) {

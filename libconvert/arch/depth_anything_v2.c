@@ -7,6 +7,7 @@
  * then the sizes are those of config.json when there is one, else of the published model with that hidden size.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/arch.h"
@@ -77,11 +78,10 @@ static qn_status read_stages(const qn_json *backbone, int64_t *taps) {
         return qn_json_fail(backbone, "out_indices", "is missing, and out_features is no list of %d", QN_DPT_LEVELS);
     for (size_t i = 0; i < QN_DPT_LEVELS; i++) {
         const char *stage = json_string_value(json_array_get(list, i));
-        char end;
-        int n;
-        if (!stage || strlen(stage) > 12 || sscanf(stage, "stage%d%c", &n, &end) != 1)
+        const size_t n = stage && strncmp(stage, "stage", 5) == 0 ? strspn(stage + 5, "0123456789") : 0;
+        if (n == 0 || n > 6 || stage[5 + n])
             return qn_json_fail(backbone, "out_features", "holds what is no stage");
-        taps[i] = n;
+        taps[i] = strtol(stage + 5, NULL, 10);
     }
     return QN_OK;
 }
@@ -98,7 +98,7 @@ static qn_status read_taps(const qn_json *backbone, model *m) {
     return QN_OK;
 }
 
-/* Factors are whole numbers, or 1 over a power of two. */
+/* Factors are whole numbers, or 1 over one. */
 static qn_status check_factors(const qn_json *config, const double *factors) {
     for (int i = 0; i < QN_DPT_LEVELS; i++) {
         const double whole = factors[i] >= 1 ? factors[i] : 1 / factors[i];

@@ -78,6 +78,8 @@ qn_status qn_dinov2_config(const qn_json *config, qn_dinov2 *out) {
         return qn_json_fail(config, "image_size", "is %lld, less than patch_size %lld", (long long)image,
                             (long long)out->patch);
     out->mlp = (int64_t)((double)out->hidden * ratio);
+    if (out->mlp < 1)
+        return qn_json_fail(config, "mlp_ratio", "is %g: a layer of %lld has no hidden unit", ratio, (long long)out->hidden);
     out->side = image / out->patch;
     return QN_OK;
 }

@@ -19,3 +19,10 @@ bool qn_path_ends_with(const char *path, const char *ending) {
     const size_t n = strlen(path), m = strlen(ending);
     return n >= m && strcmp(path + n - m, ending) == 0;
 }
+
+bool qn_path_is_inside(const char *folder, const char *path) {
+    const size_t n = strlen(folder);
+    if (n == 1 && folder[0] == '/')
+        return true;
+    return strncmp(folder, path, n) == 0 && path[n] == '/';
+}

@@ -10,5 +10,7 @@ const char *qn_path_name(const char *path);
 char *qn_path_folder(const char *path);
 /** True when the text ends with `ending` (".npz"). */
 bool qn_path_ends_with(const char *path, const char *ending);
+/** True when `path` lies in `folder`, at any depth; both resolved (realpath). */
+bool qn_path_is_inside(const char *folder, const char *path);
 
 #endif

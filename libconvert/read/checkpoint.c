@@ -77,6 +77,21 @@ typedef struct shard {
     int32_t n_mapped;  /* tensors */
 } shard;
 
+/* Whether the shard at `path` is a file of the folder, links followed. Hugging Face's cache keeps MODEL/snapshots/REVISION/
+ * full of links to MODEL/blobs/: those are good too. */
+static bool is_at_home(const qn_checkpoint *c, const char *path) {
+    char *home = realpath(c->folder, NULL), *file = realpath(path, NULL), *up = home ? qn_path_folder(home) : NULL;
+    bool good = up && file && qn_path_is_inside(home, file);
+    if (up && file && !good && strcmp(qn_path_name(up), "snapshots") == 0) {
+        const char *blobs = qn_arena_printf(c->arena, "%.*sblobs", (int)(qn_path_name(up) - up), up);
+        good = blobs && qn_path_is_inside(blobs, file);
+    }
+    free(home);
+    free(file);
+    free(up);
+    return good;
+}
+
 static bool is_plain_name(const char *name) {
     return name[0] && name[0] != '.' && !strchr(name, '/') && !strchr(name, '\\') &&
            qn_path_ends_with(name, ".safetensors");
@@ -93,7 +108,11 @@ static qn_status find_shard(qn_context *ctx, qn_checkpoint *c, qn_table *shards,
     QN_TRY(join(ctx, c, name, &path));
     if (!is_file(path))
         return qn_json_fail(map, tensor, "is in '%.100s', which is not there", name);
+    if (!is_at_home(c, path))
+        return qn_json_fail(map, tensor, "is in '%.100s', a link that leads out of the folder", name);
     QN_NEW(ctx, c->arena, *out);
+    if (c->n_files == MAX_FILES)
+        return qn_fail(ctx, QN_UNSUPPORTED, "%s: more than %d shards", map->file, MAX_FILES);
     (*out)->file = c->n_files;
     QN_TRY(add_file(ctx, c, path));
     return qn_table_put(shards, name, *out) ? QN_OK : qn_fail_memory(ctx, 0, "shards");
@@ -142,8 +161,6 @@ static qn_status read_index(qn_context *ctx, qn_checkpoint *c, const qn_json *in
         return qn_json_fail(index, "weight_map", "is empty");
     QN_TRY(room_for_files(ctx, c, n < MAX_FILES ? n : MAX_FILES));
     json_object_foreach(map.value, tensor, value) {
-        if (c->n_files == MAX_FILES)
-            return qn_json_fail(index, "weight_map", "names more than %d files", MAX_FILES);
         QN_TRY(qn_json_string(&map, tensor, QN_JSON_MUST, &name));
         QN_TRY(find_shard(ctx, c, shards, &map, tensor, name, &s));
         if (!qn_table_get(c->files[s->file].by_name, tensor))
@@ -196,6 +213,19 @@ static qn_status list_tensors(qn_context *ctx, qn_checkpoint *c) {
     return QN_OK;
 }
 
+/* The first file that has a key decides. */
+static qn_status list_notes(qn_context *ctx, qn_checkpoint *c) {
+    qn_table *notes = qn_table_create(c->arena);
+    for (int32_t i = 0; notes && i < c->n_files; i++)
+        for (int32_t k = 0; k < c->files[i].n_notes; k++) {
+            qn_safetensors_note *note = &c->files[i].notes[k];
+            if (!qn_table_get(notes, note->key) && !qn_table_put(notes, note->key, note))
+                return qn_fail_memory(ctx, 0, "metadata");
+        }
+    c->notes = notes;
+    return notes ? QN_OK : qn_fail_memory(ctx, 0, "metadata");
+}
+
 static qn_status open_parts(qn_context *ctx, qn_checkpoint *c, const char *path) {
     c->path = qn_arena_strdup(c->arena, path);
     char *folder = is_folder(path) ? strdup(path) : qn_path_folder(path);
@@ -207,7 +237,8 @@ static qn_status open_parts(qn_context *ctx, qn_checkpoint *c, const char *path)
     if (config)
         QN_TRY(qn_json_open(ctx, c->arena, config, MAX_CONFIG, &c->config));
     QN_TRY(open_files(ctx, c));
-    return list_tensors(ctx, c);
+    QN_TRY(list_tensors(ctx, c));
+    return list_notes(ctx, c);
 }
 
 qn_status qn_checkpoint_open(qn_context *ctx, const char *path, qn_checkpoint **out) {
@@ -241,11 +272,8 @@ const qn_safetensors_tensor *qn_checkpoint_find(const qn_checkpoint *c, const ch
 }
 
 const char *qn_checkpoint_note(const qn_checkpoint *c, const char *key) {
-    for (int32_t i = 0; i < c->n_files; i++)
-        for (int32_t k = 0; k < c->files[i].n_notes; k++)
-            if (strcmp(c->files[i].notes[k].key, key) == 0)
-                return c->files[i].notes[k].text;
-    return NULL;
+    const qn_safetensors_note *note = qn_table_get(c->notes, key);
+    return note ? note->text : NULL;
 }
 
 const char *qn_checkpoint_file(const qn_checkpoint *c, const char *name) {

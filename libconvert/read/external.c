@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "base/path.h"
 #include "onnx.pb-c.h"
 
 typedef struct place {
@@ -60,14 +61,6 @@ static bool has_parent_step(const char *path) {
 
 static void close_map(void *map) { qn_map_close(map); }
 
-/* Is the resolved `path` inside the resolved `folder`? */
-static bool is_inside(const char *folder, const char *path) {
-    size_t n = strlen(folder);
-    if (n == 1 && folder[0] == '/')
-        return true;
-    return strncmp(folder, path, n) == 0 && path[n] == '/';
-}
-
 static qn_status open_file(qn_onnx_source *source, const char *location, const char *label, qn_map **out) {
     qn_context *ctx = source->ctx;
     if (!source->folder || !source->keeper)
@@ -81,7 +74,7 @@ static qn_status open_file(qn_onnx_source *source, const char *location, const c
     qn_status status = QN_OK;
     if (!folder || !path)
         status = qn_fail(ctx, QN_SYSTEM, "%s: external data '%s': no such file", label, joined);
-    else if (!is_inside(folder, path))
+    else if (!qn_path_is_inside(folder, path))
         status = qn_fail(ctx, QN_MALFORMED, "%s: external data '%s' is a link that leads out of the model's folder",
                          label, location);
     else

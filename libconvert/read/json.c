@@ -12,10 +12,23 @@
 /* Whole numbers that a double holds exactly. */
 static const double g_exact = 9007199254740992.0;
 
+/* A parsed value takes some 100 bytes of memory, and as text as little as 2. */
+enum { MAX_VALUES = 4 << 20 };
+
+/* Whether the text could hold more values than are parsed: each but one follows a comma or a bracket. */
+static bool has_too_many_values(const char *text, size_t n) {
+    size_t values = 1;
+    for (size_t i = 0; i < n; i++)
+        values += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    return values > MAX_VALUES;
+}
+
 qn_status qn_json_parse(qn_context *ctx, qn_arena *arena, const char *file, const void *data, size_t n_bytes,
                         qn_json *out) {
     json_error_t error;
     *out = (qn_json){.ctx = ctx, .arena = arena, .file = file, .where = ""};
+    if (has_too_many_values(data, n_bytes))
+        return qn_fail(ctx, QN_UNSUPPORTED, "%s: more than %d values", file, MAX_VALUES);
     json_t *value = json_loadb(data, n_bytes, JSON_REJECT_DUPLICATES, &error);
     if (!value && json_error_code(&error) == json_error_out_of_memory)
         return qn_fail_memory(ctx, n_bytes, file);

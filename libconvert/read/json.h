@@ -16,7 +16,8 @@ typedef struct qn_json {
 } qn_json;
 
 /** Parse the object in the file at `path`, of at most `limit` bytes. Duplicate keys are refused, and whatever follows the
- *  object. QN_MALFORMED says where ("config.json:3:7: ..."), QN_SYSTEM. End it with qn_json_close. */
+ *  object. QN_MALFORMED says where ("config.json:3:7: ..."), QN_UNSUPPORTED more than 4,194,304 values (or commas and
+ *  brackets in text), QN_SYSTEM. End it with qn_json_close. */
 QN_MUST_USE qn_status qn_json_open(qn_context *ctx, qn_arena *arena, const char *path, size_t limit, qn_json *out);
 /** The same from memory; `file` for messages. */
 QN_MUST_USE qn_status qn_json_parse(qn_context *ctx, qn_arena *arena, const char *file, const void *data, size_t n_bytes,

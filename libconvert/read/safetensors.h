@@ -38,7 +38,7 @@ typedef struct qn_safetensors {
     const qn_safetensors_tensor *tensors;  /**< [n_tensors] in the order of their bytes */
     int32_t n_tensors;
     const qn_table *by_name;               /**< name -> qn_safetensors_tensor */
-    const qn_safetensors_note *notes;      /**< [n_notes]: __metadata__ */
+    qn_safetensors_note *notes;            /**< [n_notes]: __metadata__ */
     int32_t n_notes;
     struct qn_map *map;                    /**< NULL when parsed from memory */
 } qn_safetensors;

@@ -22,3 +22,12 @@ QN_TEST(base_path_parts) {
     assert_false(qn_path_ends_with("npz", ".npz"));
     assert_false(qn_path_ends_with("x.npz.old", ".npz"));
 }
+
+QN_TEST(base_path_inside) {
+    assert_true(qn_path_is_inside("/a/b", "/a/b/c"));
+    assert_true(qn_path_is_inside("/a/b", "/a/b/c/d"));
+    assert_true(qn_path_is_inside("/", "/a"));
+    assert_false(qn_path_is_inside("/a/b", "/a/bc"));
+    assert_false(qn_path_is_inside("/a/b", "/a/b"));
+    assert_false(qn_path_is_inside("/a/b", "/a"));
+}
