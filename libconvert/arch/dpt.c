@@ -28,8 +28,9 @@ qn_value *qn_dpt_conv(qn_builder *b, const qn_dpt *d, int level, qn_value *map) 
                          (qn_conv_shape){d->channels[level], d->fusion, 3, 1, 1, false});
 }
 
-qn_value *qn_dpt_residual(qn_builder *b, const qn_dpt_names *names, const char *module, qn_value *x, int64_t channels) {
-    const qn_conv_shape same = {channels, channels, 3, 1, 1, true};
+qn_value *qn_dpt_residual(qn_builder *b, const qn_dpt_names *names, const char *module, qn_value *x, int64_t channels,
+                          bool bias) {
+    const qn_conv_shape same = {channels, channels, 3, 1, 1, bias};
     qn_value *y = qn_build_unary(b, QN_OP_Relu, qn_build_name(b, "%s.activation1", module), x);
     y = qn_layer_conv(b, qn_build_name(b, "%s.%s", module, names->conv1), y, same);
     y = qn_build_unary(b, QN_OP_Relu, qn_build_name(b, "%s.activation2", module), y);
@@ -40,10 +41,10 @@ qn_value *qn_dpt_residual(qn_builder *b, const qn_dpt_names *names, const char *
 qn_value *qn_dpt_fuse(qn_builder *b, const qn_dpt *d, const char *module, qn_value *x, qn_value *lateral, qn_value *sizes) {
     const qn_dpt_names *n = d->names;
     if (lateral) {
-        lateral = qn_dpt_residual(b, n, qn_build_name(b, "%s.%s", module, n->lateral), lateral, d->fusion);
+        lateral = qn_dpt_residual(b, n, qn_build_name(b, "%s.%s", module, n->lateral), lateral, d->fusion, true);
         x = qn_build_binary(b, QN_OP_Add, NULL, x, lateral);
     }
-    x = qn_dpt_residual(b, n, qn_build_name(b, "%s.%s", module, n->body), x, d->fusion);
+    x = qn_dpt_residual(b, n, qn_build_name(b, "%s.%s", module, n->body), x, d->fusion, true);
     x = sizes ? qn_layer_resize(b, NULL, x, sizes, QN_BILINEAR_CORNERS) : qn_layer_rescale(b, NULL, x, 2, QN_BILINEAR_CORNERS);
     return qn_layer_conv(b, qn_build_name(b, "%s.%s", module, n->out), x, (qn_conv_shape){d->fusion, d->fusion, 1, 1, 0, true});
 }

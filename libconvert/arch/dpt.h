@@ -35,8 +35,9 @@ qn_value *qn_dpt_reassemble(qn_builder *b, const qn_dpt *d, int level, qn_value 
 /** `conv` of a level, to the channels of fusion. */
 qn_value *qn_dpt_conv(qn_builder *b, const qn_dpt *d, int level, qn_value *map);
 
-/** x + conv2(relu(conv1(relu(x)))) for x [B, channels, H, W]; `module` holds conv1 and conv2, with bias. */
-qn_value *qn_dpt_residual(qn_builder *b, const qn_dpt_names *names, const char *module, qn_value *x, int64_t channels);
+/** x + conv2(relu(conv1(relu(x)))) for x [B, channels, H, W]; `module` holds conv1 and conv2; `bias`: of both. */
+qn_value *qn_dpt_residual(qn_builder *b, const qn_dpt_names *names, const char *module, qn_value *x, int64_t channels,
+                          bool bias);
 /** Fuse x [B, fusion, H, W] (and the next finer map, or NULL) and resize to sizes, int64 [2] (NULL: twice as large).
  *  `module` holds the parts. */
 qn_value *qn_dpt_fuse(qn_builder *b, const qn_dpt *d, const char *module, qn_value *x, qn_value *lateral, qn_value *sizes);
