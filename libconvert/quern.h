@@ -467,6 +467,62 @@ QN_API QN_MUST_USE qn_status qn_tensor_to_f64(qn_context *ctx, const qn_tensor *
 /** Write an .npy (bfloat16 as float32); the file appears whole or not at all. */
 QN_API QN_MUST_USE qn_status qn_tensor_save(qn_context *ctx, const char *path, const qn_tensor *tensor);
 
+/* ---- pictures ------------------------------------------------------------------------------------------ */
+
+/** A picture: RGB of 8 bits, rows from the top. */
+typedef struct qn_picture {
+    int32_t height, width;  /**< each 1..65535 */
+    uint8_t *rgb;           /**< [height, width, 3] */
+} qn_picture;
+
+/** Read a PNG or JPEG. Grey, palettes and 16 bits become RGB of 8 bits, alpha is dropped, a JPEG is turned as its EXIF
+ *  orientation says. QN_MALFORMED says what is wrong with the file; QN_UNSUPPORTED: another format, CMYK, or more than
+ *  2^28 pixels. End it with qn_picture_destroy (NULL is fine). */
+QN_API QN_MUST_USE qn_status qn_picture_load(qn_context *ctx, const char *path, qn_picture **out);
+QN_API void qn_picture_destroy(qn_picture *picture);
+
+/** How a photo becomes an input of a model: (x * rescale - mean) / std in each channel, and a resize before or after it.
+ *  docs/images.md has the formulas. */
+typedef struct qn_preprocess_info {
+    const char *input;          /**< the input's name */
+    const char *size;           /**< "keep", "exact", "aspect", "longest" or "shortest" */
+    int32_t height, width;      /**< of "exact" and "aspect"; both the length of the side of "longest" and "shortest"; 0 */
+    int32_t multiple;           /**< sides become a multiple of this */
+    const char *interpolation;  /**< "nearest", "bilinear", "bicubic" or "area" */
+    bool antialias;
+    bool resize_last;           /**< after normalising, in float32; else before it, rounded to 8 bits */
+    double rescale, mean[3], std[3]; /**< of R, G, B */
+} qn_preprocess_info;
+/** False when the model says nothing of photos (*out is left alone). Strings belong to the model. */
+QN_API bool qn_model_preprocess(const qn_model *model, qn_preprocess_info *out);
+/** Take the preprocessing from a preprocessor_config.json of Hugging Face; a conversion keeps it in the package.
+ *  QN_UNSUPPORTED names a processor, key or value that quern does not follow; QN_MALFORMED also when no input of the model
+ *  takes photos (float32 [n,3,h,w] or [n,views,3,h,w]). */
+QN_API QN_MUST_USE qn_status qn_model_set_processor(qn_context *ctx, qn_model *model, const char *path);
+/** Photos to the tensor of the input that takes them, *index of the model's inputs: float32 [n,3,h,w], or [1,n,3,h,w] when
+ *  the input has five dimensions. out->data is the caller's: free(). QN_USAGE: the model has no preprocessing, n < 1, or
+ *  the photos come to different sizes. */
+QN_API QN_MUST_USE qn_status qn_model_picture_input(qn_context *ctx, const qn_model *model,
+                                                    const qn_picture *const *pictures, int32_t n, int32_t *index,
+                                                    qn_tensor *out);
+
+typedef enum qn_depth_format {
+    QN_DEPTH_COLOUR = 0,  /**< PNG, RGB of 8 bits: dark is the least number, light the largest; black is not finite */
+    QN_DEPTH_GREY16 = 1,  /**< PNG, grey of 16 bits: depth_min + grey / 65535 * (depth_max - depth_min), of its tEXt chunks,
+                               is the number again */
+    QN_DEPTH_NPY = 2      /**< .npy, float32 [height, width] */
+} qn_depth_format;
+typedef struct qn_depth_options {
+    qn_depth_format format;
+    int32_t height, width;  /**< bring the map to this size (bilinear); 0: as it is */
+} qn_depth_options;
+/** Maps in `tensor`, whose last two dimensions are theirs: [h, w] is one, [n, 1, h, w] has n; 0 for a smaller rank. */
+QN_API int64_t qn_depth_count(const qn_tensor *tensor);
+/** Write map `index` of a tensor of any floating dtype to `path`; the file appears whole or not at all. `options` may be
+ *  NULL. QN_USAGE: no such map, or one of no elements. */
+QN_API QN_MUST_USE qn_status qn_depth_save(qn_context *ctx, const char *path, const qn_tensor *tensor, int64_t index,
+                                           const qn_depth_options *options);
+
 #ifdef __cplusplus
 }
 #endif

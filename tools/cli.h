@@ -84,16 +84,28 @@ int cli_completion(FILE *f, const char *shell);
 
 /* ---- inputs (inputs.c) ------------------------------------------------------------------------------ */
 
-/* One tensor for each model input, from --input, --golden's arrays or --random and --dim. `arrays` keeps what they
- * point into. */
+/* One tensor for each model input, from --input, --image, --golden's arrays or --random and --dim. `arrays` keeps what
+ * they point into. */
 typedef struct cli_inputs {
     qn_tensor *tensors;
     int n;
     qn_arrays **arrays;
     int n_arrays;
+    qn_picture **pictures;    /* of --image, in order */
+    int n_pictures;
+    qn_tensor photo;          /* made of them; its data is ours */
 } cli_inputs;
 qn_status cli_inputs_load(qn_context *ctx, const cli_args *args, qn_model *model, const qn_arrays *golden,
                           cli_inputs *out);
 void cli_inputs_free(cli_inputs *inputs);
+
+/* ---- depth maps (save.c) ------------------------------------------------------------------------------ */
+
+/* True when --save, --save-as and --save-output make sense together; else a message. */
+bool cli_save_check(const cli_args *args);
+/* Write what --save asks for, when it is given: each map at the size of its photo. Rows {"name", "file", "map"} go to
+ * `rows`; lines to stdout without --json. */
+qn_status cli_save(qn_context *ctx, const cli_args *args, const qn_model *model, const cli_inputs *inputs,
+                   const qn_tensor *outputs, json_t *rows);
 
 #endif

@@ -74,7 +74,10 @@ static int convert(qn_context *ctx, const cli_args *args, const convert_plan *pl
     qn_model *model = NULL;
     const qn_convert_report *report;
     const qn_load_options load = {.dims = plan->dims, .n_dims = plan->n_dims};
+    const char *processor = cli_string(args, "processor", NULL);
     qn_status status = qn_model_load(ctx, cli_operand(args, 0), &load, &model);
+    if (status == QN_OK && processor)
+        status = qn_model_set_processor(ctx, model, processor);
     if (status == QN_OK)
         status = qn_model_convert(ctx, model, &plan->options, output, &report);
     cli_progress_end();
@@ -134,6 +137,7 @@ static const qn_option g_options[] = {
     {"min-sqnr", 0, "DB", false, "with --validate: least SQNR"},
     {"max-abs", 0, "X", false, "with --validate: largest error of an element"},
     {"max-rel", 0, "X", false, "with --validate: the same relative to the output's largest magnitude"},
+    {"processor", 0, "FILE", false, "a preprocessor_config.json: how a photo becomes the input, kept in\nthe package for run --image"},
     {"licence", 0, "TEXT", false, "licence of the weights, kept in the package"},
     {"calibrate", 0, "DIR", false, "with fp16: run each .npz and .npy of a folder (or one such file) in fp32\nand keep in fp32 what leaves fp16's range there; -v says what and why"},
     {NULL, 0, NULL, false, NULL},

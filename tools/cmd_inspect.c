@@ -18,6 +18,16 @@ static json_t *json_source(const qn_model *model) {
     return row;
 }
 
+static json_t *json_preprocess(const qn_model *model) {
+    qn_preprocess_info p;
+    if (!qn_model_preprocess(model, &p))
+        return json_null();
+    return json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:b, s:b, s:f, s:[f,f,f], s:[f,f,f]}", "input", p.input, "size", p.size,
+                     "height", p.height, "width", p.width, "multiple", p.multiple, "interpolation", p.interpolation,
+                     "antialias", p.antialias, "resize_last", p.resize_last, "rescale", p.rescale, "mean", p.mean[0],
+                     p.mean[1], p.mean[2], "std", p.std[0], p.std[1], p.std[2]);
+}
+
 static json_t *json_weights(const qn_weight_info *rows, int32_t n) {
     json_t *list = json_array();
     for (int32_t i = 0; i < n; i++) {
@@ -59,6 +69,7 @@ static int print_json(qn_context *ctx, const cli_args *args, qn_model *model, co
         json_array_append_new(dims, json_pack("{s:s, s:s}", "name", qn_model_dim(model, i).name, "range",
                                               qn_model_dim(model, i).range));
     json_object_set_new(top, "dimensions", dims);
+    json_object_set_new(top, "preprocess", json_preprocess(model));
     if (cli_flag(args, "weights")) {
         const qn_weight_info *rows;
         int32_t n;
@@ -109,6 +120,20 @@ static void print_source(const qn_model *model) {
         printf("  licence %s\n", s.licence);
 }
 
+static void print_preprocess(const qn_model *model) {
+    qn_preprocess_info p;
+    if (!qn_model_preprocess(model, &p))
+        return;
+    printf("  %-7s to %s: size %s", "photo", p.input, p.size);
+    if (p.height)
+        printf(" %d x %d", p.height, p.width);
+    if (p.multiple > 1)
+        printf(", multiples of %d", p.multiple);
+    printf(", %s%s %s; x * %.9g, mean %g %g %g, std %g %g %g\n", p.interpolation, p.antialias ? " with antialias" : "",
+           p.resize_last ? "after normalising" : "in 8 bits", p.rescale, p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1],
+           p.std[2]);
+}
+
 static void print_summary(const cli_args *args, const qn_model *model, const qn_summary *s) {
     char a[32], b[32];
     printf("%s: %s, %s; %lld parameters in %s\n", cli_operand(args, 0), qn_model_source(model).format,
@@ -119,6 +144,7 @@ static void print_summary(const cli_args *args, const qn_model *model, const qn_
     print_ports(model, true);
     for (int32_t i = 0; i < qn_model_n_dims(model); i++)
         printf("  %-7s %s=%s\n", "dim", qn_model_dim(model, i).name, qn_model_dim(model, i).range);
+    print_preprocess(model);
     printf("\n  %-24s %8s %14s %12s\n", "storage", "tensors", "elements", "bytes");
     for (int32_t i = 0; i < s->n_storage; i++)
         printf("  %-24s %8lld %14lld %12llu\n", s->storage[i].name, (long long)s->storage[i].count,

@@ -90,7 +90,7 @@ static int run_model(qn_context *ctx, const cli_args *args, qn_model *model, con
     options.n_probes = n_probes;
     qn_tensor *outputs = calloc((size_t)n_out + 1, sizeof *outputs);
     qn_runner *runner = NULL;
-    json_t *top = json_object(), *rows = json_array(), *probes = json_array();
+    json_t *top = json_object(), *rows = json_array(), *probes = json_array(), *saved = json_array();
     double start = cli_now();
     qn_status status = outputs ? qn_runner_create(ctx, model, &options, &runner) : QN_SYSTEM;
     if (status == QN_OK)
@@ -102,11 +102,12 @@ static int run_model(qn_context *ctx, const cli_args *args, qn_model *model, con
         qn_probe_info probe = qn_runner_probe(runner, i);
         status = report(ctx, args, "probe", probe.name, &probe.tensor, probes);
     }
-    int code = status == QN_OK ? QN_OK : cli_fail(ctx, status);
+    int code = status == QN_OK ? (int)cli_save(ctx, args, model, inputs, outputs, saved) : cli_fail(ctx, status);
     json_object_set_new(top, "file", json_string(cli_operand(args, 0)));
     json_object_set_new(top, "seconds", json_real(seconds));
     json_object_set_new(top, "outputs", rows);
     json_object_set_new(top, "probes", probes);
+    json_object_set_new(top, "saved", saved);
     if (code == QN_OK && cli_flag(args, "json"))
         code = cli_print_json(top);
     else
@@ -119,14 +120,16 @@ static int run_model(qn_context *ctx, const cli_args *args, qn_model *model, con
 }
 
 static int run(const cli_args *args) {
-    const char *folder = cli_string(args, "output", NULL);
-    qn_context *ctx = cli_context(args);
+    const char *folder = cli_string(args, "output", NULL), *processor = cli_string(args, "processor", NULL);
+    qn_context *ctx = cli_save_check(args) ? cli_context(args) : NULL;
     if (!ctx)
         return QN_USAGE;
     qn_model *model = NULL;
     cli_inputs inputs = {0};
     int code;
     qn_status status = qn_model_load(ctx, cli_operand(args, 0), NULL, &model);
+    if (status == QN_OK && processor)
+        status = qn_model_set_processor(ctx, model, processor);
     if (status != QN_OK) {
         code = cli_fail(ctx, status);
     } else if (folder && mkdir(folder, 0777) != 0 && errno != EEXIST) {
@@ -145,15 +148,21 @@ static int run(const cli_args *args) {
 
 static const qn_option g_options[] = {
     {"input", 'i', "NAME=FILE", true, "an .npy (or .pb) for input NAME; or one .npz with arrays\ncalled NAME or in.NAME"},
+    {"image", 0, "FILE", true, "a photo (PNG, JPEG), made the input as the model says; several\nbecome a batch or views"},
+    {"processor", 0, "FILE", false, "a preprocessor_config.json, for a model that says nothing of photos"},
     {"random", 0, "SEED", false, "seeded random numbers for inputs not given (seed 0 when no\n--input is given at all)"},
     {"dim", 0, "NAME=N", true, "size of a dimension of random inputs"},
     {"output", 'o', "DIR", false, "write each output to DIR/NAME.npy"},
+    {"save", 0, "FILE", false, "write a depth map at the photo's size: FILE.png in colours,\nor FILE.npy"},
+    {"save-as", 0, "KIND", false, "of a PNG: colour (default), or grey16, from whose 16 bits the\nnumbers can be had again"},
+    {"save-output", 0, "NAME", false, "which output is the map (the first of the photo's shape)"},
     {"probe", 0, "PATTERN", true, "also show (and write) intermediate values by name or source\nname: '*' all"},
     {"reference", 0, NULL, false, "the plain kernels that define each op, in place of the fast\nones"},
     {NULL, 0, NULL, false, NULL},
 };
 static const qn_example g_examples[] = {
     {"does it run at all?", "quern run model.onnx --random 1"},
+    {"a depth map of a photo", "quern run depth.quern --image photo.jpg --save depth.png"},
     {"outputs as .npy", "quern run model.quern --input pixel_values=x.npy -o out/"},
     {"where does a NaN begin?", "quern run model-fp16.quern --random 1 --probe '*' | grep 'NOT FINITE' | head -1"},
     {NULL, NULL},

@@ -1,4 +1,4 @@
-/* Inputs of a run: --input NAME=FILE or --input FILE.npz, else a golden's, else seeded random numbers. */
+/* Inputs of a run: --input NAME=FILE or --input FILE.npz, photos, else a golden's, else seeded random numbers. */
 #include "tools/cli.h"
 
 #include <stdlib.h>
@@ -69,6 +69,41 @@ static qn_status load_option(qn_context *ctx, const cli_args *args, const qn_mod
     return QN_OK;
 }
 
+/* The photos of --image, by the model's own preprocessing. */
+static qn_status load_images(qn_context *ctx, const cli_args *args, const qn_model *model, cli_inputs *out, bool *given) {
+    int n, index = 0;
+    const char *const *paths = cli_list(args, "image", &n);
+    qn_preprocess_info info;
+    if (n == 0)
+        return QN_OK;
+    if (!qn_model_preprocess(model, &info)) {
+        cli_usage("%s: --image: %s does not say how a photo becomes its input (give --processor preprocessor_config.json)",
+                  cli_command(args)->name, cli_operand(args, 0));
+        return QN_USAGE;
+    }
+    out->pictures = calloc((size_t)n, sizeof *out->pictures);
+    if (!out->pictures) {
+        cli_usage("out of memory");
+        return QN_SYSTEM;
+    }
+    qn_status status = QN_OK;
+    for (int i = 0; i < n && status == QN_OK; i++) {
+        status = qn_picture_load(ctx, paths[i], &out->pictures[i]);
+        out->n_pictures += status == QN_OK;
+    }
+    if (status == QN_OK)
+        status = qn_model_picture_input(ctx, model, (const qn_picture *const *)out->pictures, n, &index, &out->photo);
+    if (status != QN_OK)
+        return (qn_status)cli_fail(ctx, status);
+    if (given[index]) {
+        cli_usage("%s: --image and --input both give input '%s'", cli_command(args)->name, info.input);
+        return QN_USAGE;
+    }
+    out->tensors[index] = out->photo;
+    given[index] = true;
+    return QN_OK;
+}
+
 static qn_status fill_missing(qn_context *ctx, const cli_args *args, qn_model *model, bool must_be_given,
                               cli_inputs *out, const bool *given) {
     int missing = -1, n_dims;
@@ -117,7 +152,9 @@ qn_status cli_inputs_load(qn_context *ctx, const cli_args *args, qn_model *model
     for (int i = 0; i < n_options && status == QN_OK; i++)
         status = load_option(ctx, args, model, options[i], out, given);
     if (status == QN_OK)
-        status = fill_missing(ctx, args, model, n_options > 0 || golden, out, given);
+        status = load_images(ctx, args, model, out, given);
+    if (status == QN_OK)
+        status = fill_missing(ctx, args, model, n_options > 0 || out->n_pictures > 0 || golden, out, given);
     free(given);
     return status;
 }
@@ -125,6 +162,10 @@ qn_status cli_inputs_load(qn_context *ctx, const cli_args *args, qn_model *model
 void cli_inputs_free(cli_inputs *inputs) {
     for (int i = 0; i < inputs->n_arrays; i++)
         qn_arrays_destroy(inputs->arrays[i]);
+    for (int i = 0; i < inputs->n_pictures; i++)
+        qn_picture_destroy(inputs->pictures[i]);
+    free(inputs->pictures);
+    free(inputs->photo.data);
     free(inputs->arrays);
     free(inputs->tensors);
     *inputs = (cli_inputs){0};

@@ -116,6 +116,7 @@ struct qn_graph {
     const char *producer;      /**< what wrote the source model ("pytorch 2.1"), or NULL */
     const char **sources;      /**< paths of the files that it was read from */
     int32_t n_sources;
+    const struct qn_preprocess *preprocess; /**< how a photo becomes an input (ir/preprocess.h), or NULL; outermost only */
     struct qn_graph_shared *shared; /**< names and numbering, one for the outermost graph and all in it */
     int32_t depth;             /**< graphs around it; at most QN_MAX_GRAPH_DEPTH */
     int32_t n_holders;         /**< attributes of nodes in the graph that it is the value of */

@@ -64,6 +64,8 @@ static uint32_t wire_of(ProtobufCType type) {
         return WIRE_LEN;
     case PROTOBUF_C_TYPE_FLOAT:
         return WIRE_32;
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return WIRE_64;
     default:
         return WIRE_VARINT; /* package.proto has no other kinds */
     }
@@ -72,8 +74,8 @@ static uint32_t wire_of(ProtobufCType type) {
 /** The elements of a packed field. */
 static bool packed_ok(span s, uint32_t wire) {
     uint64_t v;
-    if (wire == WIRE_32)
-        return (s.end - s.p) % 4 == 0;
+    if (wire == WIRE_32 || wire == WIRE_64)
+        return (s.end - s.p) % (wire == WIRE_32 ? 4 : 8) == 0;
     while (s.p < s.end)
         if (!take_varint(&s, &v))
             return false;
@@ -104,6 +106,7 @@ static qn_status check_message(qn_context *ctx, const ProtobufCMessageDescriptor
         span body = {0};
         bool whole = wire == WIRE_VARINT ? take_varint(&s, &v)
                      : wire == WIRE_32   ? take(&s, 4, &body)
+                     : wire == WIRE_64   ? take(&s, 8, &body)
                                          : take_varint(&s, &v) && take(&s, v, &body);
         if (!whole)
             return qn_fail(ctx, QN_MALFORMED, "model.pb: %s.%s is cut short", d->short_name, f->name);

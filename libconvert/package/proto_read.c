@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "ir/check.h"
+#include "ir/preprocess.h"
 #include "ops/op.h"
 #include "package/proto.h"
 
@@ -278,6 +279,23 @@ static qn_status read_provenance(reader *r, qn_provenance *p) {
     return QN_OK;
 }
 
+static qn_status read_preprocess(reader *r) {
+    const Quern__Preprocess *m = r->package->preprocess;
+    if (!m)
+        return QN_OK;
+    if (m->n_mean != 3 || m->n_std != 3)
+        return qn_fail(r->ctx, QN_MALFORMED, "preprocessing: %zu means and %zu stds of 3 channels", m->n_mean, m->n_std);
+    if (m->height > QN_MAX_SIDE || m->width > QN_MAX_SIDE || m->multiple > QN_MAX_SIDE)
+        return qn_fail(r->ctx, QN_MALFORMED, "preprocessing: a size or multiple is over %d", QN_MAX_SIDE);
+    qn_preprocess p = {.input = m->input, .size = (qn_size_rule)m->size, .height = (int32_t)m->height,
+                       .width = (int32_t)m->width, .multiple = (int32_t)m->multiple,
+                       .interpolation = (qn_interpolation)m->interpolation, .antialias = m->antialias != 0,
+                       .resize_last = m->resize_last != 0, .rescale = m->rescale};
+    memcpy(p.mean, m->mean, sizeof p.mean);
+    memcpy(p.std, m->std, sizeof p.std);
+    return qn_graph_set_preprocess(r->ctx, r->graph, &p);
+}
+
 static qn_status read_package(reader *r, const qn_archive *archive, qn_provenance *provenance) {
     const Quern__Package *m = r->package;
     qn_context *ctx = r->ctx;
@@ -298,6 +316,7 @@ static qn_status read_package(reader *r, const qn_archive *archive, qn_provenanc
     for (size_t i = 0; i < m->n_constants; i++)
         if (!r->const_used[i])
             return qn_fail(ctx, QN_MALFORMED, "constant '%s' is used nowhere", m->constants[i]->name);
+    QN_TRY(read_preprocess(r));
     qn_provenance p;
     QN_TRY(read_provenance(r, provenance ? provenance : &p));
     return qn_graph_check(ctx, r->graph);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "ir/preprocess.h"
 #include "ops/op.h"
 #include "package/write.h"
 
@@ -285,6 +286,28 @@ static qn_status put_provenance(writer *w, const qn_provenance *p, Quern__Packag
     return QN_OK;
 }
 
+static qn_status put_preprocess(writer *w, Quern__Package *m) {
+    const qn_preprocess *p = w->graph->preprocess;
+    if (!p)
+        return QN_OK;
+    QN_TRY(qn_preprocess_check(w->ctx, p));
+    QN_NEW(w->ctx, w->arena, m->preprocess);
+    quern__preprocess__init(m->preprocess);
+    m->preprocess->input = text(p->input);
+    m->preprocess->size = (Quern__SizeRule)p->size;
+    m->preprocess->height = (uint32_t)p->height;
+    m->preprocess->width = (uint32_t)p->width;
+    m->preprocess->multiple = (uint32_t)p->multiple;
+    m->preprocess->interpolation = (Quern__Interpolation)p->interpolation;
+    m->preprocess->antialias = p->antialias;
+    m->preprocess->resize_last = p->resize_last;
+    m->preprocess->rescale = p->rescale;
+    m->preprocess->n_mean = m->preprocess->n_std = 3;
+    m->preprocess->mean = (double *)(uintptr_t)p->mean;
+    m->preprocess->std = (double *)(uintptr_t)p->std;
+    return QN_OK;
+}
+
 /* ---- constants ---------------------------------------------------------------------------------- */
 
 /** "weights/00012-encoder.layer.0.weight": a number that makes it unique, a name that says what it is. */
@@ -379,6 +402,7 @@ qn_status qn_message_build(qn_context *ctx, qn_arena *arena, const qn_graph *gra
     QN_TRY(put_values(&w, m));
     QN_TRY(put_symbols(&w, m));
     QN_TRY(put_provenance(&w, provenance, m));
+    QN_TRY(put_preprocess(&w, m));
 
     QN_NEW_ARRAY(ctx, arena, out->entries, w.n_consts + 1);
     QN_NEW_ARRAY(ctx, arena, out->filled, w.n_consts + 1);

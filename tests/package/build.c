@@ -6,6 +6,7 @@
 
 #include "base/half.h"
 #include "base/map.h"
+#include "ir/preprocess.h"
 #include "ir/text.h"
 #include "ops/op.h"
 #include "quant/quant.h"
@@ -319,6 +320,18 @@ char *qn_test_dump(qn_context *ctx, const qn_graph *graph, const qn_provenance *
         qn_buf_printf(&d.lines, "%s'%s'%s", i ? " " : "provenance ", texts[i] ? texts[i] : "", i == 3 ? "\n" : "");
     for (int32_t i = 0; i < p->n_sources; i++)
         qn_buf_printf(&d.lines, "source '%s' %s\n", p->source_names[i], p->source_hashes[i]);
+    if (graph->preprocess) {
+        const qn_preprocess *q = graph->preprocess;
+        const double numbers[7] = {q->rescale, q->mean[0], q->mean[1], q->mean[2], q->std[0], q->std[1], q->std[2]};
+        qn_buf_printf(&d.lines, "preprocess '%s' size %d %dx%d:%d interpolation %d %d %d", q->input, (int)q->size,
+                      (int)q->height, (int)q->width, (int)q->multiple, (int)q->interpolation, q->antialias, q->resize_last);
+        for (int i = 0; i < 7; i++) {
+            uint64_t bits;
+            memcpy(&bits, &numbers[i], sizeof bits);
+            qn_buf_printf(&d.lines, " %016llx", (unsigned long long)bits);
+        }
+        qn_buf_puts(&d.lines, "\n");
+    }
     /* sorted, one a line */
     size_t n = 0, at = 0;
     for (size_t i = 0; i < d.lines.n; i++)

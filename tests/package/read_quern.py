@@ -36,7 +36,7 @@ def signed(value):
 
 
 def fields(data):
-    """(number, value) of each field: an int, 4 bytes, or bytes."""
+    """(number, value) of each field: an int, 4 or 8 bytes, or bytes."""
     at = 0
     while at < len(data):
         tag, at = varint(data, at)
@@ -48,8 +48,9 @@ def fields(data):
             if at + n > len(data):
                 raise Broken("a field is cut short")
             value, at = data[at:at + n], at + n
-        elif wire == 5:
-            value, at = data[at:at + 4], at + 4
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+            value, at = data[at:at + size], at + size
         else:
             raise Broken("wire type %d" % wire)
         yield tag >> 3, value
@@ -68,8 +69,9 @@ def message(data, schema):
                 v, at = varint(value, at)
                 out[name].append(signed(v) if kind == "int" else v)
             continue
-        if repeated and kind == "float":
-            out[name].extend(value[i:i + 4] for i in range(0, len(value), 4))
+        if repeated and kind in ("float", "double"):
+            size = 8 if kind == "double" else 4
+            out[name].extend(value[i:i + size] for i in range(0, len(value), size))
             continue
         if kind == "int":
             value = signed(value)
@@ -87,7 +89,7 @@ def message(data, schema):
 
 
 def default(kind):
-    return {"int": 0, "uint": 0, "text": "", "bytes": b""}.get(kind) if isinstance(kind, str) else None
+    return {"int": 0, "uint": 0, "text": "", "bytes": b"", "double": bytes(8)}.get(kind) if isinstance(kind, str) else None
 
 
 PORT = {1: ("name", "text", False), 2: ("value", "uint", False)}
@@ -107,8 +109,13 @@ SYMBOL = {1: ("name", "text", False), 2: ("min", "int", False), 3: ("max", "int"
 SOURCE = {1: ("name", "text", False), 2: ("hash", "text", False)}
 PROVENANCE = {1: ("quern_version", "text", False), 2: ("recipe", "text", False), 3: ("licence", "text", False),
               4: ("producer", "text", False), 5: ("sources", SOURCE, True)}
+PREPROCESS = {1: ("input", "text", False), 2: ("size", "uint", False), 3: ("height", "uint", False), 4: ("width", "uint", False),
+              5: ("multiple", "uint", False), 6: ("interpolation", "uint", False), 7: ("antialias", "uint", False),
+              8: ("resize_last", "uint", False), 9: ("rescale", "double", False), 10: ("mean", "double", True),
+              11: ("std", "double", True)}
 PACKAGE = {1: ("format_version", "uint", False), 2: ("graph", GRAPH, False), 3: ("values", VALUE, True),
-           4: ("constants", CONSTANT, True), 5: ("symbols", SYMBOL, True), 6: ("provenance", PROVENANCE, False)}
+           4: ("constants", CONSTANT, True), 5: ("symbols", SYMBOL, True), 6: ("provenance", PROVENANCE, False),
+           7: ("preprocess", PREPROCESS, False)}
 
 
 # ---- constants --------------------------------------------------------------------------------------
@@ -278,6 +285,12 @@ def dump(path):
         lines.append("provenance '%s' '%s' '%s' '%s'" % (p["quern_version"], p["recipe"], p["licence"], p["producer"]))
         for s in p["sources"]:
             lines.append("source '%s' %s" % (s["name"], s["hash"]))
+    p = package["preprocess"]
+    if p:
+        numbers = [p["rescale"]] + p["mean"] + p["std"]
+        lines.append("preprocess '%s' size %d %dx%d:%d interpolation %d %d %d %s" % (
+            p["input"], p["size"], p["height"], p["width"], p["multiple"], p["interpolation"], p["antialias"],
+            p["resize_last"], " ".join("%016x" % struct.unpack("<Q", v)[0] for v in numbers)))
     return sorted(lines)
 
 

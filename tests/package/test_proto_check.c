@@ -21,7 +21,10 @@ QN_TEST(package_proto_check_refusals) {
         {NULL, QN_OK, BYTES(0x12, 0x03, 0x0a, 0x01, 'g')},
         {NULL, QN_OK, BYTES(0x22, 0x04, 0x1a, 0x02, 0x05, 0x06)},                 /* packed dims */
         {NULL, QN_OK, BYTES(0x22, 0x04, 0x18, 0x05, 0x18, 0x06)},                 /* dims one by one */
-        {"Package has a field 7 that this version does not know", QN_UNSUPPORTED, BYTES(0x38, 0x01)},
+        {"Package has a field 8 that this version does not know", QN_UNSUPPORTED, BYTES(0x40, 0x01)},
+        {"Preprocess.rescale has wire type 5", QN_MALFORMED, BYTES(0x3a, 0x05, 0x4d, 0, 0, 0, 0)},
+        {"Preprocess.rescale is cut short", QN_MALFORMED, BYTES(0x3a, 0x05, 0x49, 0, 0, 0, 0)},
+        {"Preprocess.mean is cut short", QN_MALFORMED, BYTES(0x3a, 0x06, 0x52, 0x04, 0, 0, 0, 0)},
         {"Graph has a field 5", QN_UNSUPPORTED, BYTES(0x12, 0x02, 0x28, 0x00)},
         {"tag is cut short or out of range", QN_MALFORMED, BYTES(0x00, 0x01)},
         {"tag is cut short", QN_MALFORMED, BYTES(0x80)},

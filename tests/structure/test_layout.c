@@ -8,8 +8,8 @@
 enum { MAX_LINES = 500, LINE = 4096 };
 
 /* The rooms, from the ground up. A file includes from its own and from those before it. */
-static const char *const g_rooms[] = {"base", "ir",    "ops",     "kernels", "package", "run",  "read",
-                                      "arch", "quant", "compare", "passes",  "api",     "tools"};
+static const char *const g_rooms[] = {"base", "ir",    "ops",     "kernels", "package", "run", "image",
+                                      "read", "arch",  "quant",   "compare", "passes",  "api", "tools"};
 enum { N_ROOMS = sizeof g_rooms / sizeof g_rooms[0] };
 
 static const char *const g_sources[] = {".c", ".h", NULL};
