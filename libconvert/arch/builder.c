@@ -219,7 +219,10 @@ static qn_status make_node(qn_builder *b, qn_op op, const char *name, qn_value *
     node->origin = node->name;
     *out = node->out[0];
     (*out)->origin = name ? (*out)->name : NULL;
-    return qn_infer_one(b->ctx, node);
+    QN_TRY(qn_infer_one(b->ctx, node));
+    if (b->in_float32 && (*out)->type.dtype == QN_F32)
+        node->compute = QN_F32;
+    return QN_OK;
 }
 
 qn_value *qn_build_op(qn_builder *b, qn_op op, const char *name, qn_value *const *in, int32_t n_in, const qn_attr *attrs,
