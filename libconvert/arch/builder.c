@@ -220,7 +220,10 @@ static qn_status make_node(qn_builder *b, qn_op op, const char *name, qn_value *
     *out = node->out[0];
     (*out)->origin = name ? (*out)->name : NULL;
     QN_TRY(qn_infer_one(b->ctx, node));
-    if (b->in_float32 && (*out)->type.dtype == QN_F32)
+    bool floats = (*out)->type.dtype == QN_F32;
+    for (int32_t i = 0; i < n_in; i++)
+        floats = floats || (in[i] && in[i]->type.dtype == QN_F32);
+    if (b->in_float32 && floats)
         node->compute = QN_F32;
     return QN_OK;
 }

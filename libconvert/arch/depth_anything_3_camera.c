@@ -24,10 +24,10 @@ static qn_value *make_pose(qn_builder *b, const qn_da3 *m, const qn_da3_scene *s
     qn_value *parts[] = {qn_layer_linear(b, "model.cam_dec.fc_t", x, d, 3, true),
                          qn_layer_linear(b, "model.cam_dec.fc_qvec", x, d, 4, true),
                          qn_build_unary(b, QN_OP_Relu, NULL, qn_layer_linear(b, "model.cam_dec.fc_fov.0", x, d, 2, true))};
-    x = qn_layer_concat(b, NULL, 2, parts, 3); /* [V, 1, 9] */
-    b->in_float32 = false;
     qn_value *dims[] = {scene->batch, scene->views, qn_build_ints(b, QN_DIMS(9))};
-    return qn_da3_reshape(b, "pose_enc", x, dims, 3);
+    x = qn_da3_reshape(b, "pose_enc", qn_layer_concat(b, NULL, 2, parts, 3), dims, 3);
+    b->in_float32 = false;
+    return x;
 }
 
 /* R^T [B, N, 3, 3] of q [B, N, 4]. */
