@@ -339,7 +339,7 @@ static qn_status analyse_node(qn_pass_run *run, qn_node *node, qn_precision_plan
     bool wide = false, inside = false, makes_f32 = false;
     qn_range range = node_range(run, plan, node, &wide, &inside);
     bool back = wide && range == QN_RANGE_NORMAL; /* to numbers that no scale of their operands is left in */
-    if (qn_precision_kept(run->options, node)) {
+    if (node->compute == QN_F32 || qn_precision_kept(run->options, node)) {
         wide = true;
         range = QN_RANGE_NORMAL;
     }

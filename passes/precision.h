@@ -9,7 +9,8 @@
  *
  * A node that reads or makes a class other than NORMAL works and stores in float32, until something brings the numbers
  * back: a quotient of two such values, a bounded function (Tanh, Sin ...), a norm, a product with weights. So a
- * decomposed norm or softmax, a rotary table and the arithmetic of masks stay in float32 from end to end.
+ * decomposed norm or softmax, a rotary table and the arithmetic of masks stay in float32 from end to end. So does a node
+ * whose compute is float32 already, because who built it knows better (arch/builder.h).
  *
  * Beside its class a value is *open* when its scale follows that of a LARGE one: made from it by products, sums, rectifiers
  * and moves, with no norm, gate, bounded function or quotient in between. An open value is stored narrow (rounding is

@@ -59,6 +59,7 @@ qn_status qn_rewrite_node(qn_pass_run *run, qn_node *old, qn_op op, qn_value *co
     qn_node_detach(old);
     QN_TRY(qn_node_create_with(run->ctx, graph, after, op, old->name, in, n_in, old->out, old->n_out, out));
     (*out)->origin = old->origin;
+    (*out)->compute = old->compute == QN_F32 ? QN_F32 : QN_NONE;
     for (int32_t i = 0; i < old->n_in; i++) {
         qn_node *behind = old->in[i] ? old->in[i]->producer : NULL;
         if (behind && behind->graph == graph && qn_rewrite_is_dead(behind))
@@ -70,7 +71,10 @@ qn_status qn_rewrite_node(qn_pass_run *run, qn_node *old, qn_op op, qn_value *co
 qn_status qn_rewrite_as(qn_pass_run *run, qn_node *old, const qn_node *like, qn_value *const *in, int32_t n_in,
                         qn_node **out) {
     QN_TRY(qn_rewrite_node(run, old, like->op, in, n_in, out));
+    const qn_dtype compute = (*out)->compute;
     QN_TRY(qn_node_copy_attrs(run->ctx, *out, like));
+    if (compute == QN_F32)
+        (*out)->compute = compute;
     return qn_node_add_origin(run->ctx, *out, old);
 }
 

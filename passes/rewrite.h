@@ -9,12 +9,13 @@
 
 #include "passes/pass.h"
 
-/** A new node `op` in place of `old`, which is gone afterwards: same outputs, name and origin, no attributes. The
- *  nodes behind the old inputs that nobody needs now are dropped, and their origins joined to the new node's. */
+/** A new node `op` in place of `old`, which is gone afterwards: same outputs, name and origin, in float32 when `old` is said
+ *  to be (qn_node.compute), no attributes. The nodes behind the old inputs that nobody needs now are dropped, and their
+ *  origins joined to the new node's. */
 QN_MUST_USE qn_status qn_rewrite_node(qn_pass_run *run, qn_node *old, qn_op op, qn_value *const *in, int32_t n_in,
                                       qn_node **out);
 /** As qn_rewrite_node, with the op, attributes, name and compute dtype of `like` (a node that goes into the new one) and
- *  the origins of both. */
+ *  the origins of both; float32 when either is. */
 QN_MUST_USE qn_status qn_rewrite_as(qn_pass_run *run, qn_node *old, const qn_node *like, qn_value *const *in,
                                     int32_t n_in, qn_node **out);
 /** A new node with one output before `before`, its type not inferred (qn_infer_one; the driver infers all after the

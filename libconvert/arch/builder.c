@@ -220,7 +220,14 @@ static qn_status make_node(qn_builder *b, qn_op op, const char *name, qn_value *
     *out = node->out[0];
     (*out)->origin = name ? (*out)->name : NULL;
     const qn_status status = qn_infer_one(b->ctx, node);
-    return status == QN_OK ? QN_OK : qn_fail_in(b->ctx, status, "%s", b->source->path);
+    if (status != QN_OK)
+        return qn_fail_in(b->ctx, status, "%s", b->source->path);
+    bool floats = (*out)->type.dtype == QN_F32;
+    for (int32_t i = 0; i < n_in; i++)
+        floats = floats || (in[i] && in[i]->type.dtype == QN_F32);
+    if (b->in_float32 && floats)
+        node->compute = QN_F32;
+    return QN_OK;
 }
 
 qn_value *qn_build_op(qn_builder *b, qn_op op, const char *name, qn_value *const *in, int32_t n_in, const qn_attr *attrs,

@@ -21,6 +21,7 @@ typedef struct qn_builder {
     qn_table *weights;        /**< name in the checkpoint -> qn_value of float32 */
     const char **unused;      /**< [n_unused] patterns over names that may be there and are not read */
     int32_t n_unused, cap_unused;
+    bool in_float32;          /**< nodes made while it is set work in float32, and keep it, whatever a package's precision */
     qn_buf wrong;             /**< what is missing, and what has another shape or type */
     int32_t n_wrong;
 } qn_builder;

@@ -100,6 +100,29 @@ qn_value *qn_tokens_to_map(qn_builder *b, const char *name, qn_value *tokens, in
     return qn_layer_reshape_to(b, name, turned, qn_layer_concat(b, NULL, 0, dims, 2)); /* [B, n, h, w] */
 }
 
+/* The maps [1, hidden, side, side] of positions at the grid, [1, hidden, h w], in steps of side / (n + offset). */
+static qn_value *resize_with_offset(qn_builder *b, const qn_dinov2 *d, qn_value *x, qn_value *grid) {
+    static const int64_t axes[] = {2, 3};
+    const qn_attr to_float[] = {QN_INT("to", QN_F32)};
+    const qn_attr cubic[] = {QN_STRING("mode", "cubic"), QN_STRING("coordinate_transformation_mode", "half_pixel"),
+                             QN_FLOAT("cubic_coeff_a", -0.75f), QN_INTS("axes", 2, axes)};
+    const qn_attr keep[] = {QN_INT("keepdims", 1)};
+    qn_value *side = qn_build_float(b, (float)d->side);
+    qn_value *n = qn_build_op(b, QN_OP_Cast, NULL, &grid, 1, to_float, 1);
+    /* 0 when both sides are those of the table, else 1 */
+    qn_value *away = qn_build_unary(b, QN_OP_Abs, NULL, qn_build_binary(b, QN_OP_Sub, NULL, n, side));
+    qn_value *all[] = {away, qn_build_ints(b, QN_DIMS(0))};
+    away = qn_build_binary(b, QN_OP_Min, NULL, qn_build_op(b, QN_OP_ReduceMax, NULL, all, 2, keep, 1), qn_build_float(b, 1));
+    n = qn_build_binary(b, QN_OP_Add, NULL, n, qn_build_binary(b, QN_OP_Mul, NULL, away, qn_build_float(b, (float)d->offset)));
+    qn_value *inputs[] = {x, NULL, qn_build_binary(b, QN_OP_Div, NULL, n, side)};
+    x = qn_build_op(b, QN_OP_Resize, NULL, inputs, 3, cubic, 4);
+    /* floor(side * scale) is n again; said in dimensions of the image */
+    qn_value *cells = qn_build_binary(b, QN_OP_Mul, NULL, qn_layer_slice(b, NULL, grid, 0, 0, 1),
+                                      qn_layer_slice(b, NULL, grid, 0, 1, 2));
+    qn_value *dims[] = {qn_build_ints(b, QN_DIMS(1, d->hidden)), cells};
+    return qn_layer_reshape_to(b, NULL, x, qn_layer_concat(b, NULL, 0, dims, 2));
+}
+
 /* The table [1, 1 + side side, hidden] for an image: [1, 1 + h w, hidden]. */
 static qn_value *positions_for(qn_builder *b, const qn_dinov2 *d, qn_value *pixels) {
     qn_value *table = qn_build_weight(b, qn_dinov2_name(b, d, d->names->positions),
@@ -110,8 +133,11 @@ static qn_value *positions_for(qn_builder *b, const qn_dinov2 *d, qn_value *pixe
     qn_value *x = qn_layer_slice(b, NULL, table, 1, 1, INT64_MAX);         /* [1, side side, hidden] */
     x = qn_layer_reshape(b, NULL, x, QN_DIMS(1, d->side, d->side, d->hidden));
     x = qn_layer_transpose(b, NULL, x, QN_DIMS(0, 3, 1, 2));               /* [1, hidden, side, side] */
-    x = qn_layer_resize(b, NULL, x, qn_patch_grid(b, pixels, d->patch), QN_BICUBIC); /* [1, hidden, h, w] */
-    x = qn_layer_reshape(b, NULL, x, QN_DIMS(1, d->hidden, -1));
+    qn_value *grid = qn_patch_grid(b, pixels, d->patch);
+    if (d->offset != 0)
+        x = resize_with_offset(b, d, x, grid);
+    else
+        x = qn_layer_reshape(b, NULL, qn_layer_resize(b, NULL, x, grid, QN_BICUBIC), QN_DIMS(1, d->hidden, -1));
     parts[1] = qn_layer_transpose(b, NULL, x, QN_DIMS(0, 2, 1));           /* [1, h w, hidden] */
     return qn_layer_concat(b, NULL, 1, parts, 2);
 }
@@ -133,21 +159,20 @@ qn_value *qn_dinov2_embed(qn_builder *b, const qn_dinov2 *d, qn_value *pixels) {
 /* ---- layers --------------------------------------------------------------------------------------------------- */
 
 /* Attention over x [B, N, hidden], of which `layer` names the projections. */
-static qn_value *attend(qn_builder *b, const qn_dinov2 *d, const char *layer, qn_value *x) {
+static qn_value *attend_to_all(qn_builder *b, const qn_dinov2 *d, const char *layer, qn_value *x, const void *user) {
+    (void)user;
     const qn_dinov2_names *n = d->names;
     const int64_t width = d->hidden / d->heads;
-    qn_value *q, *k, *v;
+    const char *name = qn_build_name(b, "%s.attention", layer);
     if (n->qkv) { /* one product, [B, N, 3 hidden] */
-        qn_value *qkv = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->qkv), x, d->hidden, 3 * d->hidden, d->qkv_bias);
-        q = qn_layer_slice(b, NULL, qkv, 2, 0, d->hidden);
-        k = qn_layer_slice(b, NULL, qkv, 2, d->hidden, 2 * d->hidden);
-        v = qn_layer_slice(b, NULL, qkv, 2, 2 * d->hidden, 3 * d->hidden);
+        x = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->qkv), x, d->hidden, 3 * d->hidden, d->qkv_bias);
+        x = qn_layer_attention_packed(b, name, x, d->heads, width);
     } else {
-        q = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->query), x, d->hidden, d->hidden, d->qkv_bias);
-        k = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->key), x, d->hidden, d->hidden, d->qkv_bias);
-        v = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->value), x, d->hidden, d->hidden, d->qkv_bias);
+        qn_value *q = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->query), x, d->hidden, d->hidden, d->qkv_bias);
+        qn_value *k = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->key), x, d->hidden, d->hidden, d->qkv_bias);
+        qn_value *v = qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->value), x, d->hidden, d->hidden, d->qkv_bias);
+        x = qn_layer_attention(b, name, q, k, v, d->heads, width);
     }
-    x = qn_layer_attention(b, qn_build_name(b, "%s.attention", layer), q, k, v, d->heads, width);
     return qn_layer_linear(b, qn_build_name(b, "%s.%s", layer, n->projection), x, d->hidden, d->hidden, true);
 }
 
@@ -163,12 +188,17 @@ static qn_value *scale(qn_builder *b, const qn_dinov2 *d, const char *layer, con
 }
 
 qn_value *qn_dinov2_layer(qn_builder *b, const qn_dinov2 *d, int64_t index, qn_value *x) {
+    return qn_dinov2_layer_with(b, d, index, x, attend_to_all, NULL);
+}
+
+qn_value *qn_dinov2_layer_with(qn_builder *b, const qn_dinov2 *d, int64_t index, qn_value *x, qn_dinov2_attend attend,
+                               const void *user) {
     const qn_dinov2_names *n = d->names;
     char part[64];
     snprintf(part, sizeof part, n->layer, (int)index);
     const char *layer = qn_dinov2_name(b, d, part);
     qn_value *y = qn_layer_norm(b, qn_build_name(b, "%s.%s", layer, n->norm1), x, d->hidden, d->epsilon);
-    y = scale(b, d, layer, n->scale1, attend(b, d, layer, y));
+    y = scale(b, d, layer, n->scale1, attend(b, d, layer, y, user));
     x = qn_build_binary(b, QN_OP_Add, NULL, y, x);
     y = qn_layer_norm(b, qn_build_name(b, "%s.%s", layer, n->norm2), x, d->hidden, d->epsilon);
     y = scale(b, d, layer, n->scale2, mlp(b, d, layer, y));

@@ -3,8 +3,8 @@
  *   pixels [B, 3, H, W] ─► tokens [B, 1 + h w, D], with h = H / patch, w = W / patch; the first is the class token
  *                       ─► layer ─► layer ─► ... each:  x += scale1 * attention(norm1(x));  x += scale2 * mlp(norm2(x))
  *
- * Oquab et al., DINOv2, 2023. The table of positions is resized as Hugging Face's Dinov2Embeddings does: bicubically to
- * [h, w], without the offset of 0.1 that the original adds.
+ * Oquab et al., DINOv2, 2023. The table of positions is resized bicubically to [h, w]: with these sizes, as Hugging Face's
+ * Dinov2Embeddings does, or with an offset, as the original does.
  */
 #ifndef QN_ARCH_DINOV2_H
 #define QN_ARCH_DINOV2_H
@@ -28,11 +28,13 @@ typedef struct qn_dinov2 {
     int64_t side;            /**< of the table of positions, in patches */
     double epsilon;          /**< of the norms */
     bool qkv_bias;
+    double offset;           /**< positions are sampled in steps of side / (h + offset): 0, or 0.1 of the original; a grid of
+                              *   exactly side x side takes the table as it is */
     bool fixed_size;         /**< images are exactly side * patch on each side: the table is used as it is */
 } qn_dinov2;
 
 /** Read a Dinov2Config. QN_MALFORMED, or QN_UNSUPPORTED for what the layers here do not do; both name the key. names,
- *  prefix and fixed_size are the caller's. */
+ *  prefix, offset and fixed_size are the caller's. */
 QN_MUST_USE qn_status qn_dinov2_config(const qn_json *config, qn_dinov2 *out);
 
 /** A name of the model: prefix and `part`. */
@@ -41,6 +43,11 @@ const char *qn_dinov2_name(qn_builder *b, const qn_dinov2 *d, const char *part);
 qn_value *qn_dinov2_embed(qn_builder *b, const qn_dinov2 *d, qn_value *pixels);
 /** One layer over x [B, N, hidden]. */
 qn_value *qn_dinov2_layer(qn_builder *b, const qn_dinov2 *d, int64_t index, qn_value *x);
+/** The same with another attention: `attend` gives what is to be scaled and added, [B, N, hidden], for the normed x; `layer`
+ *  is the name of the layer, which the names of its parts follow after a dot. */
+typedef qn_value *(*qn_dinov2_attend)(qn_builder *b, const qn_dinov2 *d, const char *layer, qn_value *x, const void *user);
+qn_value *qn_dinov2_layer_with(qn_builder *b, const qn_dinov2 *d, int64_t index, qn_value *x, qn_dinov2_attend attend,
+                               const void *user);
 /** The last norm over x [B, N, hidden]. */
 qn_value *qn_dinov2_norm(qn_builder *b, const qn_dinov2 *d, qn_value *x);
 /** All layers: states[i] = what comes out of layer taps[i] (counted from 1), [B, N, hidden]; taps ascend. The last state. */

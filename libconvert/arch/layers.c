@@ -40,12 +40,24 @@ qn_value *qn_layer_norm(qn_builder *b, const char *name, qn_value *x, int64_t n,
     return qn_build_op(b, QN_OP_LayerNormalization, name, inputs, 3, attrs, 2);
 }
 
+/* q, k and v from elements at * distance of their rows on. */
+static qn_value *attention(qn_builder *b, const char *name, qn_value *const *qkv, int64_t heads, int64_t width,
+                           int64_t distance) {
+    const qn_attr attrs[] = {QN_INT("num_heads", heads), QN_INT("kv_num_heads", heads), QN_INT("head_dim", width),
+                             QN_INT("v_head_dim", width), QN_FLOAT("scale", (float)(1 / sqrt((double)width))),
+                             QN_INT("q_offset", 0), QN_INT("k_offset", distance), QN_INT("v_offset", 2 * distance)};
+    return qn_build_op(b, QN_OP_MultiHeadAttention, name, qkv, 3, attrs, distance ? 8 : 5);
+}
+
 qn_value *qn_layer_attention(qn_builder *b, const char *name, qn_value *q, qn_value *k, qn_value *v, int64_t heads,
                              int64_t width) {
     qn_value *inputs[] = {q, k, v};
-    const qn_attr attrs[] = {QN_INT("num_heads", heads), QN_INT("kv_num_heads", heads), QN_INT("head_dim", width),
-                             QN_INT("v_head_dim", width), QN_FLOAT("scale", (float)(1 / sqrt((double)width)))};
-    return qn_build_op(b, QN_OP_MultiHeadAttention, name, inputs, 3, attrs, 5);
+    return attention(b, name, inputs, heads, width, 0);
+}
+
+qn_value *qn_layer_attention_packed(qn_builder *b, const char *name, qn_value *qkv, int64_t heads, int64_t width) {
+    qn_value *inputs[] = {qkv, qkv, qkv};
+    return attention(b, name, inputs, heads, width, heads * width);
 }
 
 /* ---- movement --------------------------------------------------------------------------------------------- */

@@ -23,6 +23,8 @@ qn_value *qn_layer_norm(qn_builder *b, const char *name, qn_value *x, int64_t n,
 /** softmax(q k^T / sqrt(width)) v by heads: q, k, v [B, N, heads * width], or [B, heads, N, width]; [B, N, heads * width]. */
 qn_value *qn_layer_attention(qn_builder *b, const char *name, qn_value *q, qn_value *k, qn_value *v, int64_t heads,
                              int64_t width);
+/** The same of one value [B, N, 3 * heads * width] that holds q, k and v side by side. */
+qn_value *qn_layer_attention_packed(qn_builder *b, const char *name, qn_value *qkv, int64_t heads, int64_t width);
 
 /* ---- movement; names may be NULL -------------------------------------------------------------------------- */
 
