@@ -25,7 +25,8 @@ ckpt_tensor *ckpt_add(ckpt *c, const char *name, double mean, double spread, con
     }
     ckpt_tensor *t = &c->tensors[c->n++];
     *t = (ckpt_tensor){.name = qn_arena_strdup(c->arena, name), .rank = rank};
-    memcpy(t->dims, dims, sizeof *dims * (size_t)rank);
+    for (int32_t i = 0; i < rank; i++)
+        t->dims[i] = dims[i];
     assert_true(qn_count_elems(dims, rank, &t->n));
     t->data = qn_arena_alloc(c->arena, (size_t)t->n * sizeof *t->data + 1);
     assert_true(t->name && t->data);

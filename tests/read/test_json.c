@@ -1,5 +1,7 @@
 #include "read/json.h"
 
+#include <stdlib.h>
+
 #include "tests/test.h"
 
 typedef struct opened {
@@ -103,6 +105,22 @@ QN_TEST(read_json_documents) {
                      qn_json_parse(ctx, arena, "c.json", bad[i].text, strlen(bad[i].text), &json));
         qn_clear(ctx);
     }
+    qn_arena_destroy(arena);
+    qn_context_destroy(ctx);
+}
+
+/* A document whose values would take a hundred times its bytes. */
+QN_TEST(read_json_many_values) {
+    enum { MANY = (4 << 20) + 1 };
+    qn_context *ctx = qn_test_context();
+    qn_arena *arena = qn_arena_create();
+    qn_json json;
+    char *text = malloc(MANY);
+    assert_non_null(text);
+    memset(text, '[', MANY);
+    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "c.json: more than 4194304 values", qn_json_parse(ctx, arena, "c.json", text, MANY, &json));
+    qn_json_close(&json);
+    free(text);
     qn_arena_destroy(arena);
     qn_context_destroy(ctx);
 }
