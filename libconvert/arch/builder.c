@@ -7,6 +7,7 @@
 #include "base/glob.h"
 #include "ir/check.h"
 #include "ops/infer.h"
+#include "read/processor.h"
 
 qn_status qn_builder_start(qn_context *ctx, qn_graph *graph, const qn_checkpoint *source, qn_builder *b) {
     *b = (qn_builder){.ctx = ctx, .graph = graph, .source = source, .wrong = QN_BUF_INIT};
@@ -88,6 +89,27 @@ qn_value *qn_build_input(qn_builder *b, const char *name, const qn_dim *dims, in
 void qn_build_output(qn_builder *b, const char *name, qn_value *value) {
     if (!failed(b))
         qn_build_try(b, qn_graph_add_output(b->ctx, b->graph, name, value));
+}
+
+void qn_build_photo(qn_builder *b, const qn_preprocess *photo) { b->photo = *photo; }
+
+/* The configuration beside the tensors decides, then the architecture. A configuration that asks for what is not done is
+ * no obstacle to the model: it takes no photos then. */
+static qn_status set_preprocess(qn_builder *b) {
+    const char *path = qn_checkpoint_file(b->source, "preprocessor_config.json");
+    const qn_type *type = b->graph->n_inputs ? &b->graph->inputs[0].value->type : NULL;
+    if (!type || !qn_preprocess_fits(type))
+        return QN_OK;
+    if (!path)
+        return b->photo.height ? qn_graph_set_preprocess(b->ctx, b->graph, &b->photo) : QN_OK;
+    const qn_status status = qn_processor_read(b->ctx, b->graph->arena, path, &b->photo);
+    if (status != QN_UNSUPPORTED) {
+        QN_TRY(status);
+        return qn_graph_set_preprocess(b->ctx, b->graph, &b->photo);
+    }
+    qn_log(b->ctx, QN_LOG_WARN, "%s: photos are not taken", qn_context_message(b->ctx));
+    qn_clear(b->ctx);
+    return QN_OK;
 }
 
 /* ---- weights ----------------------------------------------------------------------------------------------- */
@@ -285,7 +307,9 @@ static qn_status finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dr
     qn_status status = qn_infer_graph(b->ctx, b->graph);
     if (status == QN_OK)
         status = qn_graph_check(b->ctx, b->graph);
-    return status == QN_OK ? QN_OK : qn_fail_in(b->ctx, status, "%s", b->source->path);
+    if (status == QN_OK)
+        return set_preprocess(b);
+    return qn_fail_in(b->ctx, status, "%s", b->source->path);
 }
 
 qn_status qn_builder_finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped) {

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "ir/graph.h"
+#include "ir/preprocess.h"
 #include "read/checkpoint.h"
 
 typedef struct qn_builder {
@@ -24,6 +25,7 @@ typedef struct qn_builder {
     bool in_float32;          /**< nodes made while it is set work in float32, and keep it, whatever a package's precision */
     qn_buf wrong;             /**< what is missing, and what has another shape or type */
     int32_t n_wrong;
+    qn_preprocess photo;      /**< see qn_build_photo; height 0: there is none */
 } qn_builder;
 
 /** A tensor of the source that the graph does not read. Strings are in the graph's arena. */
@@ -51,6 +53,9 @@ qn_dim qn_build_symbol(qn_builder *b, const char *name, int64_t min, int64_t max
 /** A float32 input. */
 qn_value *qn_build_input(qn_builder *b, const char *name, const qn_dim *dims, int32_t rank);
 void qn_build_output(qn_builder *b, const char *name, qn_value *value);
+
+/** How a photo becomes the input, when no preprocessor_config.json beside the tensors says it. */
+void qn_build_photo(qn_builder *b, const qn_preprocess *photo);
 
 /* ---- constants --------------------------------------------------------------------------------------- */
 

@@ -183,6 +183,9 @@ static void build(qn_builder *b, const qn_da3 *m) {
         qn_da3_cameras(b, m, &scene, camera);
     for (size_t i = 0; i < sizeof unused / sizeof unused[0]; i++)
         qn_build_unused(b, unused[i]);
+    qn_build_photo(b, &(qn_preprocess){.size = QN_SIZE_LONGEST, .height = 504, .width = 504, .multiple = (int32_t)m->encoder.patch,
+                                       .interpolation = QN_INTERPOLATE_AREA, .rescale = 1.0 / 255,
+                                       .mean = QN_IMAGENET_MEAN, .std = QN_IMAGENET_STD});
 }
 
 bool qn_arch_depth_anything_3_takes(const qn_checkpoint *source) {

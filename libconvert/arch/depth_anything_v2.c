@@ -222,6 +222,9 @@ static void build(qn_builder *b, const model *m) {
         maps[i] = make_map(b, m, i, states[i], grid);
     (void)qn_dpt_fuse_all(b, &m->dpt, "", maps, fused);
     qn_build_unused(b, m->release->unused);
+    qn_build_photo(b, &(qn_preprocess){.size = QN_SIZE_ASPECT, .height = 518, .width = 518, .multiple = (int32_t)patch,
+                                       .interpolation = QN_INTERPOLATE_BICUBIC, .antialias = true, .rescale = 1.0 / 255,
+                                       .mean = QN_IMAGENET_MEAN, .std = QN_IMAGENET_STD});
     qn_build_output(b, "predicted_depth", make_head(b, m, fused[m->head_in], pixels));
 }
 

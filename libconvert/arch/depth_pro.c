@@ -107,6 +107,10 @@ static void build(qn_builder *b, const qn_depth_pro *m) {
     const int32_t n = m->n_levels + m->n_hooks;
     qn_value *features[QN_DEPTH_PRO_FEATURES] = {NULL}, *small = NULL;
     qn_value *pixels = qn_build_input(b, "pixel_values", dims, 4);
+    if (m->size <= QN_MAX_SIDE)
+        qn_build_photo(b, &(qn_preprocess){.size = QN_SIZE_EXACT, .height = (int32_t)m->size, .width = (int32_t)m->size,
+                                           .multiple = 1, .interpolation = QN_INTERPOLATE_BILINEAR, .resize_last = true,
+                                           .rescale = 1.0 / 255, .mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}});
     qn_depth_pro_encode(b, m, pixels, features, &small);
     upsample_all(b, m, features);
     join_low(b, m, features);

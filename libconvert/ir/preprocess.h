@@ -28,6 +28,10 @@ typedef enum qn_interpolation {
 /** Largest height, width and multiple. */
 #define QN_MAX_SIDE 65535
 
+/** Mean and deviation of R, G, B over ImageNet, of 0..1. */
+#define QN_IMAGENET_MEAN {0.485, 0.456, 0.406}
+#define QN_IMAGENET_STD {0.229, 0.224, 0.225}
+
 /** From RGB of 8 bits to float32: (x * rescale - mean) / std in each channel, and a resize before or after it. */
 typedef struct qn_preprocess {
     const char *input;     /**< name of the graph input that takes the photo; NULL: the one that can (see below) */
