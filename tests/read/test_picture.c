@@ -263,3 +263,20 @@ QN_TEST(read_picture_write_and_read) {
     qn_arena_destroy(arena);
     qn_context_destroy(ctx);
 }
+
+/* The fuzzer begins with these; all are whole, of 8 x 6 pixels before they are turned. */
+QN_TEST(read_picture_seeds) {
+    static const char *const names[] = {"rgb.png", "interlaced16.png", "palette.png", "turned.jpg", "progressive.jpg", "grey.jpg"};
+    qn_context *ctx = qn_test_context();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[100];
+        qn_arena *arena = qn_arena_create();
+        qn_rgb p;
+        snprintf(path, sizeof path, "tests/data/fuzz/picture/%s", names[i]);
+        ASSERT_OK(ctx, qn_picture_read(ctx, arena, path, &p));
+        assert_int_equal(p.width * p.height, 48);
+        assert_int_equal(p.width, strcmp(names[i], "turned.jpg") == 0 ? 6 : 8);
+        qn_arena_destroy(arena);
+    }
+    qn_context_destroy(ctx);
+}
