@@ -212,7 +212,7 @@ static void encode_views(qn_builder *b, const qn_da3 *m, const qn_da3_scene *sce
         if (i == m->start - 1) {
             order = qn_da3_reference_view(b, m, scene, x);
             ordered = true;
-            x = gather(b, "reference_view.first", x, order.there, 0);
+            x = gather(b, "views_in_order", x, order.there, 0);
         }
         if (i == m->start)
             x = put_camera_tokens(b, m, scene, x);

@@ -80,9 +80,8 @@ static qn_da3_order order_of(qn_builder *b, qn_value *chosen, const qn_da3_scene
 
 qn_da3_order qn_da3_reference_view(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, qn_value *x) {
     qn_value *dims[] = {scene->batch, scene->views, qn_build_ints(b, &m->encoder.hidden, 1)};
+    qn_value *c = qn_da3_reshape(b, "class_tokens", qn_layer_slice(b, NULL, x, 1, 0, 1), dims, 3); /* [B, N, D] */
     b->in_float32 = true;
-    qn_value *c = qn_layer_slice(b, "reference_view.tokens", x, 1, 0, 1);
-    c = qn_da3_reshape(b, NULL, c, dims, 3); /* [B, N, D] */
     qn_value *chosen = choose(b, measure(b, m, scene, c), scene);
     b->in_float32 = false;
     return order_of(b, chosen, scene);

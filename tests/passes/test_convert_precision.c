@@ -297,3 +297,27 @@ QN_TEST(passes_convert_precision_patterns) {
     }
     qn_context_destroy(ctx);
 }
+
+/* A node that its builder wants in float32 stores in float32 too, and so does what fusions make of it. */
+QN_TEST(passes_convert_precision_keeps_what_is_float32_already) {
+    static const char *const marked[] = {"b", "c", "d"};
+    qn_context *ctx = qn_test_context();
+    qn_graph *graph;
+    const qn_pass_options options = {.precision = QN_BF16};
+    ASSERT_OK(ctx, qn_graph_parse(ctx, "input %x: float32[2,4]\nconst %w: float32[4,4] = random(1)\nconst %k: float32[4] = random(2)\n"
+                                       "%a = Tanh(%x)\n%b = MatMul(%a, %w)\n%c = Add(%b, %k)\n%d = Relu(%c)\n%e = Tanh(%d)\n"
+                                       "%f = MatMul(%e, %w)\noutput %f\n", &graph));
+    for (size_t i = 0; i < sizeof marked / sizeof marked[0]; i++)
+        qn_graph_find(graph, marked[i])->producer->compute = QN_F32;
+    ASSERT_OK(ctx, qn_passes_run(ctx, graph, &options, NULL, NULL));
+    const qn_value *d = qn_graph_find(graph, "d");
+    assert_int_equal(d->producer->op, QN_OP_Linear);
+    assert_int_equal(d->producer->compute, QN_F32);
+    for (int32_t i = 0; i < d->producer->n_in; i++)
+        assert_int_equal(d->producer->in[i]->type.dtype, QN_F32);
+    assert_int_equal(d->type.dtype, QN_F32);
+    assert_int_equal(qn_graph_find(graph, "a")->type.dtype, QN_BF16);
+    assert_int_equal(qn_graph_find(graph, "e")->type.dtype, QN_BF16);
+    qn_graph_destroy(graph);
+    qn_context_destroy(ctx);
+}
