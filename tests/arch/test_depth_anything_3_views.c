@@ -17,7 +17,7 @@ typedef struct choice {
 
 /* A graph of the choice alone: x [batch, views, TOKENS, WIDTH] to both orders. */
 static choice begin(void) {
-    static const qn_checkpoint nothing = {.path = "nothing"};
+    const qn_checkpoint nothing = {.path = "nothing", .folder = "nothing", .arena = qn_arena_create()};
     choice c = {.ctx = qn_test_context()};
     const qn_da3 m = {.encoder.hidden = WIDTH};
     qn_da3_scene scene = {0};
@@ -37,6 +37,7 @@ static choice begin(void) {
     qn_build_output(&b, "there", order.there);
     qn_build_output(&b, "back", order.back);
     ASSERT_OK(c.ctx, qn_builder_finish(&b, &dropped, &n_dropped));
+    qn_arena_destroy(nothing.arena);
     ASSERT_OK(c.ctx, qn_session_create(c.ctx, c.graph, NULL, &c.session));
     return c;
 }
