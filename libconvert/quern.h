@@ -246,10 +246,10 @@ typedef struct qn_convert_options {
     const char *const *keep_fp32;  /**< glob patterns (*, ?) over node names, source names and ops */
     int32_t n_keep_fp32;
     const char *const *keep_why;   /**< [n_keep_fp32], each may be NULL: why the pattern is there, for the report; or NULL */
-    const char *calibrate;         /**< calibration inputs, or NULL: a folder of .npz and .npy, read in the order of their
-                                        names, or one such file. An .npz holds an array for each input, called NAME or
-                                        in.NAME (a golden is one); an .npy is the input of a model with one. Each is run once
-                                        in float32, and what reaches a quarter of float16's largest number, or stays under
+    const char *calibrate;         /**< calibration inputs, or NULL: a folder of .npz, .npy, .png and .jpg, read in the order of
+                                        their names, or one such file. An .npz holds an array for each input, called NAME or
+                                        in.NAME (a golden is one); an .npy or a photo is the input of a model with one. Each
+                                        is run once in float32, and what reaches a quarter of float16's largest number, or stays under
                                         its smallest normal one, is kept in float32. Decides nothing for other precisions */
     const qn_tensor *samples;      /**< calibration inputs in memory, in place of `calibrate`: inputs of the first sample,
                                         of the second ...; [n_samples * inputs of the model], or NULL */

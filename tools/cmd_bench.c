@@ -212,6 +212,8 @@ static int run(const cli_args *args) {
 static const qn_option g_options[] = {
     {"runs", 'n', "N", false, "timed runs after one that is not counted (5)"},
     {"input", 'i', "NAME=FILE", true, "an .npy for input NAME; or one .npz with arrays called NAME or\nin.NAME"},
+    {"image", 0, "FILE", true, "a photo (PNG, JPEG), made the input as the model says; several\nbecome a batch or views"},
+    {"processor", 0, "FILE", false, "a preprocessor_config.json, for a model that says nothing of photos"},
     {"random", 0, "SEED", false, "seeded random inputs (the default)"},
     {"dim", 0, "NAME=N", true, "size of a dimension of random inputs"},
     {"profile", 0, NULL, false, "time by node: the thirty slowest (all with --json) and sums by op,\nagainst the least time that this machine could take"},

@@ -63,7 +63,7 @@ static int finish(qn_context *ctx, const cli_args *args, const compare_result *r
     }
     if (cli_flag(args, "json"))
         code = compare_print_json(result);
-    else
+    else if (!cli_flag(args, "quiet"))
         compare_print(result, !cli_flag(args, "summary"));
     return code != QN_OK ? code : result->pass ? QN_OK : QN_BOUND;
 }
@@ -100,6 +100,8 @@ static int run(const cli_args *args) {
 
 static const qn_option g_options[] = {
     {"input", 'i', "NAME=FILE", true, "an .npy (or .pb) for input NAME; or one .npz with arrays\ncalled NAME or in.NAME"},
+    {"image", 0, "FILE", true, "a photo (PNG, JPEG), made the input as the model says; several\nbecome a batch or views"},
+    {"processor", 0, "FILE", false, "a preprocessor_config.json, for a model that says nothing of photos"},
     {"random", 0, "SEED", false, "seeded random inputs (seed 0 when no --input is given)"},
     {"dim", 0, "NAME=N", true, "size of a dimension of random inputs"},
     {"golden", 0, "G", false, "stored outputs are the reference and every operand is a variant:\nan .npz (in.NAME, out.NAME) or an ONNX test_data_set folder"},
@@ -120,6 +122,7 @@ static const qn_example g_examples[] = {
     {"how far are the variants from the source?", "quern compare model.onnx fp16.quern int8.quern"},
     {"fail the build when fp16 is off", "quern compare model.onnx fp16.quern --min-cosine 0.999 --min-sqnr 40"},
     {"against stored outputs", "quern compare --golden golden0.npz fp32.quern --max-rel 1e-4"},
+    {"on a photo of your own", "quern compare depth-fp32.quern depth-int8.quern --image photo.jpg"},
     {"which layer is it?", "quern compare model.onnx fp16.quern --layers --report layers.html"},
     {NULL, NULL},
 };

@@ -139,7 +139,7 @@ static const qn_option g_options[] = {
     {"max-rel", 0, "X", false, "with --validate: the same relative to the output's largest magnitude"},
     {"processor", 0, "FILE", false, "a preprocessor_config.json: how a photo becomes the input, kept in\nthe package for run --image"},
     {"licence", 0, "TEXT", false, "licence of the weights, kept in the package"},
-    {"calibrate", 0, "DIR", false, "with fp16: run each .npz and .npy of a folder (or one such file) in fp32\nand keep in fp32 what leaves fp16's range there; -v says what and why"},
+    {"calibrate", 0, "DIR", false, "with fp16: run each .npz, .npy, .png and .jpg of a folder (or one such\nfile) in fp32 and keep in fp32 what leaves fp16's range there; -v says\nwhat and why"},
     {NULL, 0, NULL, false, NULL},
 };
 static const qn_example g_examples[] = {

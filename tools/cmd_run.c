@@ -120,7 +120,7 @@ static int run_model(qn_context *ctx, const cli_args *args, qn_model *model, con
 }
 
 static int run(const cli_args *args) {
-    const char *folder = cli_string(args, "output", NULL), *processor = cli_string(args, "processor", NULL);
+    const char *folder = cli_string(args, "output", NULL);
     qn_context *ctx = cli_save_check(args) ? cli_context(args) : NULL;
     if (!ctx)
         return QN_USAGE;
@@ -128,8 +128,6 @@ static int run(const cli_args *args) {
     cli_inputs inputs = {0};
     int code;
     qn_status status = qn_model_load(ctx, cli_operand(args, 0), NULL, &model);
-    if (status == QN_OK && processor)
-        status = qn_model_set_processor(ctx, model, processor);
     if (status != QN_OK) {
         code = cli_fail(ctx, status);
     } else if (folder && mkdir(folder, 0777) != 0 && errno != EEXIST) {

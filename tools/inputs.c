@@ -70,10 +70,15 @@ static qn_status load_option(qn_context *ctx, const cli_args *args, const qn_mod
 }
 
 /* The photos of --image, by the model's own preprocessing. */
-static qn_status load_images(qn_context *ctx, const cli_args *args, const qn_model *model, cli_inputs *out, bool *given) {
+static qn_status load_images(qn_context *ctx, const cli_args *args, qn_model *model, cli_inputs *out, bool *given) {
     int n, index = 0;
-    const char *const *paths = cli_list(args, "image", &n);
+    const char *const *paths = cli_list(args, "image", &n), *processor = cli_string(args, "processor", NULL);
     qn_preprocess_info info;
+    if (processor) {
+        const qn_status set = qn_model_set_processor(ctx, model, processor);
+        if (set != QN_OK)
+            return (qn_status)cli_fail(ctx, set);
+    }
     if (n == 0)
         return QN_OK;
     if (!qn_model_preprocess(model, &info)) {

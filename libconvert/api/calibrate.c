@@ -1,5 +1,7 @@
 #include "api/calibrate.h"
 
+#include "api/model.h"
+
 #include "base/path.h"
 
 #include <dirent.h>
@@ -7,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 enum { MAX_SAMPLES = 100000 };
@@ -17,14 +20,21 @@ struct qn_calibration {
     const char **files;        /* [samples.n]; NULL: tensors of the caller */
     const qn_tensor *tensors;
     qn_arrays *loaded;         /* of the newest sample */
+    qn_tensor photo;           /* likewise; its data is owned */
     char name[32];
 };
 
 /* ---- which files ------------------------------------------------------------------------------------ */
 
-static bool is_arrays(const char *name) {
-    return name[0] != '.' && (qn_path_ends_with(name, ".npz") || qn_path_ends_with(name, ".npy"));
+static bool is_arrays(const char *name) { return qn_path_ends_with(name, ".npz") || qn_path_ends_with(name, ".npy"); }
+
+/* Cameras write .JPG. */
+static bool is_photo(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot && (!strcasecmp(dot, ".png") || !strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg"));
 }
+
+static bool is_sample(const char *name) { return name[0] != '.' && (is_arrays(name) || is_photo(name)); }
 
 static qn_status add_file(qn_context *ctx, qn_calibration *c, char *path, int32_t *room) {
     if (!path)
@@ -46,7 +56,7 @@ static qn_status read_folder(qn_context *ctx, qn_calibration *c, const char *pat
     int32_t room = 0;
     errno = 0;
     for (const struct dirent *entry; (entry = readdir(folder)); errno = 0) {
-        if (!is_arrays(entry->d_name))
+        if (!is_sample(entry->d_name))
             continue;
         if (c->samples.n == MAX_SAMPLES)
             return qn_fail(ctx, QN_UNSUPPORTED, "%s: more than %d calibration inputs", path, (int)MAX_SAMPLES);
@@ -55,7 +65,7 @@ static qn_status read_folder(qn_context *ctx, qn_calibration *c, const char *pat
     if (errno)
         return qn_fail(ctx, QN_SYSTEM, "%s: %s", path, strerror(errno));
     if (!c->samples.n)
-        return qn_fail(ctx, QN_MALFORMED, "%s: no calibration inputs: no .npz and no .npy in this folder", path);
+        return qn_fail(ctx, QN_MALFORMED, "%s: no calibration inputs in this folder: no .npz, .npy, .png or .jpg", path);
     qsort(c->files, (size_t)c->samples.n, sizeof *c->files, by_name);
     return QN_OK;
 }
@@ -66,8 +76,8 @@ static qn_status list_files(qn_context *ctx, qn_calibration *c, const char *path
     if (stat(path, &st) != 0)
         return qn_fail(ctx, QN_SYSTEM, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(st.st_mode)) {
-        if (!is_arrays(qn_path_name(path)))
-            return qn_fail(ctx, QN_USAGE, "%s: calibration inputs come as .npz, .npy or a folder of these", path);
+        if (!is_sample(qn_path_name(path)))
+            return qn_fail(ctx, QN_USAGE, "%s: calibration inputs come as .npz, .npy, .png, .jpg or a folder of these", path);
         return add_file(ctx, c, qn_arena_strdup(c->arena, path), &room);
     }
     DIR *folder = opendir(path);
@@ -93,10 +103,35 @@ static const qn_tensor *find_input(const qn_arrays *arrays, const char *port, in
     return t ? t : qn_arrays_find(arrays, name);
 }
 
+/* What the newest sample is in. */
+static void forget_sample(qn_calibration *c) {
+    qn_arrays_destroy(c->loaded);
+    free(c->photo.data);
+    c->loaded = NULL;
+    c->photo = (qn_tensor){0};
+}
+
+/* A photo, made the input as the model says. */
+static qn_status load_photo(qn_context *ctx, qn_calibration *c, const char *path, const qn_graph *graph, qn_tensor *inputs) {
+    qn_picture *picture;
+    int32_t index = 0;
+    if (graph->n_inputs != 1)
+        return qn_fail(ctx, QN_USAGE, "%s: a photo is one input, the model has %d: give .npz files", path, graph->n_inputs);
+    QN_TRY(qn_picture_load(ctx, path, &picture));
+    const qn_picture *const pictures[] = {picture};
+    qn_status status = qn_graph_picture_input(ctx, graph, pictures, 1, &index, &c->photo);
+    qn_picture_destroy(picture);
+    if (status != QN_OK)
+        return qn_fail_in(ctx, status, "%s", path);
+    inputs[index] = c->photo;
+    return QN_OK;
+}
+
 static qn_status load_file(qn_context *ctx, qn_calibration *c, const char *path, const qn_graph *graph, qn_tensor *inputs) {
     const bool npy = qn_path_ends_with(path, ".npy");
-    qn_arrays_destroy(c->loaded);
-    c->loaded = NULL;
+    forget_sample(c);
+    if (is_photo(path))
+        return load_photo(ctx, c, path, graph, inputs);
     if (npy && graph->n_inputs != 1)
         return qn_fail(ctx, QN_USAGE, "%s: an .npy is one array, the model has %d inputs: give .npz files", path,
                        graph->n_inputs);
@@ -163,7 +198,7 @@ qn_status qn_calibration_open(qn_context *ctx, const qn_convert_options *o, qn_c
 void qn_calibration_destroy(qn_calibration *c) {
     if (!c)
         return;
-    qn_arrays_destroy(c->loaded);
+    forget_sample(c);
     qn_arena_destroy(c->arena);
     free(c);
 }

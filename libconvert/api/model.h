@@ -25,6 +25,10 @@ struct qn_model {
 /** (Re)make the caches of the getters after the graph changed. */
 QN_MUST_USE qn_status qn_model_describe(qn_context *ctx, qn_model *model);
 
+/** As qn_model_picture_input, of a graph. */
+QN_MUST_USE qn_status qn_graph_picture_input(qn_context *ctx, const qn_graph *graph, const qn_picture *const *pictures,
+                                             int32_t n, int32_t *index, qn_tensor *out);
+
 /** "float16", "int8 per channel": how a constant is stored. In the arena. */
 const char *qn_const_storage(qn_arena *arena, const qn_const *c);
 

@@ -93,26 +93,25 @@ static qn_status common_size(qn_context *ctx, const qn_preprocess *p, const qn_p
     return QN_OK;
 }
 
-static int32_t input_index(const qn_model *model, const char *name) {
+static int32_t input_index(const qn_graph *graph, const char *name) {
     int32_t i = 0;
-    while (strcmp(model->graph->inputs[i].name, name) != 0)
+    while (strcmp(graph->inputs[i].name, name) != 0)
         i++; /* qn_graph_set_preprocess found it */
     return i;
 }
 
-qn_status qn_model_picture_input(qn_context *ctx, const qn_model *model, const qn_picture *const *pictures, int32_t n,
+qn_status qn_graph_picture_input(qn_context *ctx, const qn_graph *graph, const qn_picture *const *pictures, int32_t n,
                                  int32_t *index, qn_tensor *out) {
-    const qn_preprocess *p = model->graph->preprocess;
+    const qn_preprocess *p = graph->preprocess;
     int64_t height = 0, width = 0, n_elems;
     *out = (qn_tensor){0};
-    qn_clear(ctx);
     if (!p)
-        return qn_fail(ctx, QN_USAGE, "%s does not say how a photo becomes its input", model->path);
+        return qn_fail(ctx, QN_USAGE, "the model does not say how a photo becomes its input");
     if (n < 1)
         return qn_fail(ctx, QN_USAGE, "no photos");
     QN_TRY(common_size(ctx, p, pictures, n, &height, &width));
-    *index = input_index(model, p->input);
-    const bool views = model->graph->inputs[*index].value->type.rank == 5;
+    *index = input_index(graph, p->input);
+    const bool views = graph->inputs[*index].value->type.rank == 5;
     const int64_t dims[5] = {1, n, 3, height, width};
     qn_tensor t = {.dtype = QN_F32, .rank = views ? 5 : 4};
     memcpy(t.dims, views ? dims : dims + 1, (size_t)t.rank * sizeof *dims);
@@ -132,6 +131,13 @@ qn_status qn_model_picture_input(qn_context *ctx, const qn_model *model, const q
     }
     *out = t;
     return QN_OK;
+}
+
+qn_status qn_model_picture_input(qn_context *ctx, const qn_model *model, const qn_picture *const *pictures, int32_t n,
+                                 int32_t *index, qn_tensor *out) {
+    qn_clear(ctx);
+    const qn_status status = qn_graph_picture_input(ctx, model->graph, pictures, n, index, out);
+    return status == QN_OK ? QN_OK : qn_fail_in(ctx, status, "%s", model->path);
 }
 
 /* ---- depth maps out -------------------------------------------------------------------------------- */

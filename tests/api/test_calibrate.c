@@ -152,8 +152,8 @@ QN_TEST(api_calibrate_refusals) {
         const char *message;
     } rows[] = {
         {"nothing.npz", QN_SYSTEM, "nothing.npz: No such file"},
-        {"none", QN_MALFORMED, "none: no calibration inputs: no .npz and no .npy in this folder"},
-        {"read.me", QN_USAGE, "read.me: calibration inputs come as .npz, .npy or a folder of these"},
+        {"none", QN_MALFORMED, "none: no calibration inputs in this folder: no .npz, .npy, .png or .jpg"},
+        {"read.me", QN_USAGE, "read.me: calibration inputs come as .npz, .npy, .png, .jpg or a folder of these"},
         {"broken.npz", QN_MALFORMED, "broken.npz"},
         {"narrow.npy", QN_USAGE, "narrow.npy: input 'x'"},
     };

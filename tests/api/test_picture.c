@@ -78,7 +78,7 @@ QN_TEST(api_picture_input) {
         qn_tensor t;
         int32_t index;
         assert_false(qn_model_preprocess(model, &info));
-        ASSERT_FAILS(ctx, QN_USAGE, "abs.onnx does not say how a photo becomes its input",
+        ASSERT_FAILS(ctx, QN_USAGE, "abs.onnx: the model does not say how a photo becomes its input",
                      qn_model_picture_input(ctx, model, photos, 2, &index, &t));
         ASSERT_OK(ctx, qn_model_set_processor(ctx, model, processor()));
         assert_true(qn_model_preprocess(model, &info));

@@ -80,4 +80,16 @@ refuse $QUERN run -q m.quern --image photo.png --save depth.png --save-output co
 refuse $QUERN run model.onnx --image photo.png --processor padded.json
 refuse $QUERN convert -q model.onnx -o n.quern --processor padded.json
 $QUERN run -q m.quern --image photo.png --image photo.png --save two.npy | tail -2
+$QUERN convert -q m.quern -o half.quern --precision fp16 --calibrate photo.png
+$QUERN compare m.quern half.quern --image photo.png --json >compared.json
+$QUERN compare model.onnx m.quern --image photo.png --processor processor.json --min-cosine 0.9999 --json >source.json && echo compared
+$QUERN bench m.quern --image photo.png --runs 1 --json >bench.json
+python3 - <<'P'
+import json
+row = json.load(open("compared.json"))["variants"][0]["outputs"][0]
+assert 0.999 < row["cosine"] <= 1 and row["max_abs"] > 0, row
+assert json.load(open("bench.json"))["results"][0]["latency_ms"]["median"] > 0
+P
+refuse $QUERN compare model.onnx m.quern --image photo.png
+refuse $QUERN convert -q model.onnx -o n.quern --precision fp16 --calibrate photo.png
 ls *.quern
