@@ -33,6 +33,9 @@
  *     %n = LayerNormalization(%x, %unit) {axis=2}
  *     %y = Linear(%n, %w, %b)
  */
+#include <string.h>
+
+#include "kernels/eval.h"
 #include "passes/linear.h"
 #include "passes/match.h"
 #include "passes/norm.h"
@@ -57,28 +60,43 @@ static qn_status scaled_weight(qn_pass_run *run, const qn_linear *l, qn_value *s
     return qn_fold_op(run, QN_OP_Mul, l->w->name, product, 2, NULL, 0, out);
 }
 
+/* sum[n] += s w, of a float32 weight; w in an arena of its own, which is given back. */
+static qn_status add_products(qn_pass_run *run, const qn_linear *l, const double *s, double *sum) {
+    qn_arena *own = qn_arena_create();
+    qn_tensor w;
+    if (!own)
+        return qn_fail_memory(run->ctx, 0, "a weight");
+    const qn_status status = qn_const_eval(run->ctx, own, l->w->constant, &w);
+    const int64_t step_n = l->trans_w ? l->k : 1, step_k = l->trans_w ? 1 : l->n;
+    for (int64_t n = 0; n < l->n && status == QN_OK; n++)
+        for (int64_t k = 0; k < l->k; k++) {
+            float x; /* weights of a file lie at any address */
+            memcpy(&x, (const char *)w.data + sizeof x * (size_t)(n * step_n + k * step_k), sizeof x);
+            sum[n] += s[k] * (double)x;
+        }
+    qn_arena_destroy(own);
+    return status;
+}
+
 /* shift w + b as numbers. */
 static qn_status shifted_bias(qn_pass_run *run, const qn_linear *l, const qn_value *shift, qn_value **out) {
-    const double *w, *s, *b = NULL;
-    int64_t n_w, n_s, n_b;
+    const double *s, *b = NULL;
+    int64_t n_s, n_b;
     double *sum;
-    QN_TRY(qn_fold_numbers(run, l->w, &w, &n_w));
     QN_TRY(qn_fold_numbers(run, shift, &s, &n_s));
     if (l->bias)
         QN_TRY(qn_fold_numbers(run, l->bias, &b, &n_b));
     QN_NEW_ARRAY(run->ctx, run->scratch, sum, l->n);
-    for (int64_t n = 0; n < l->n; n++) {
-        sum[n] = b ? b[n] : 0;
-        for (int64_t k = 0; k < l->k; k++)
-            sum[n] += s[k] * w[l->trans_w ? n * l->k + k : k * l->n + n];
-    }
+    for (int64_t n = 0; n < l->n && b; n++)
+        sum[n] = b[n];
+    QN_TRY(add_products(run, l, s, sum));
     return qn_fold_vector(run, l->bias ? l->bias->name : shift->name, l->w->type.dtype, &l->n, 1, sum, out);
 }
 
 static qn_status fold(qn_pass_run *run, qn_node *node) {
     qn_linear l;
     qn_value *ones, *weight, *bias;
-    if (!qn_linear_of(node, &l) || l.n * l.k > MAX_ELEMS || l.w->n_uses > 1 || (l.bias && !is_vector(l.bias, l.n)))
+    if (!qn_linear_of(node, &l) || l.n * l.k > MAX_ELEMS || l.w->type.dtype != QN_F32 || l.w->n_uses > 1 || (l.bias && !is_vector(l.bias, l.n)))
         return QN_OK;
     qn_node *norm = qn_match_only(l.x, QN_OP_LayerNormalization);
     if (!norm)
