@@ -72,7 +72,8 @@ qn_dim qn_build_symbol(qn_builder *b, const char *name, int64_t min, int64_t max
     return d;
 }
 
-qn_value *qn_build_input(qn_builder *b, const char *name, const qn_dim *dims, int32_t rank) {
+/* A float32 value that nothing makes yet. */
+static qn_value *value_of(qn_builder *b, const char *name, const qn_dim *dims, int32_t rank) {
     qn_value *v = NULL;
     if (!failed(b))
         qn_build_try(b, qn_value_create(b->ctx, b->graph, name, &v));
@@ -81,6 +82,13 @@ qn_value *qn_build_input(qn_builder *b, const char *name, const qn_dim *dims, in
     v->type.dtype = QN_F32;
     v->type.rank = rank;
     memcpy(v->type.dims, dims, sizeof *dims * (size_t)rank);
+    return v;
+}
+
+qn_value *qn_build_input(qn_builder *b, const char *name, const qn_dim *dims, int32_t rank) {
+    qn_value *v = value_of(b, name, dims, rank);
+    if (!v)
+        return NULL;
     v->origin = v->name;
     qn_build_try(b, qn_graph_add_input(b->ctx, b->graph, name, v));
     return failed(b) ? NULL : v;
@@ -138,18 +146,6 @@ static bool has_shape(const qn_safetensors_tensor *t, const int64_t *dims, int32
     return t->rank == rank && memcmp(t->dims, dims, sizeof *dims * (size_t)rank) == 0;
 }
 
-/* A value of that shape for a tensor that cannot be had: building goes on, the graph will not be used. */
-static qn_value *stand_in(qn_builder *b, const char *name, const int64_t *dims, int32_t rank) {
-    qn_value *v = NULL;
-    qn_build_try(b, qn_value_create(b->ctx, b->graph, name, &v));
-    if (failed(b))
-        return NULL;
-    v->type.dtype = QN_F32;
-    v->type.rank = rank;
-    memcpy(v->type.dims, dims, sizeof *dims * (size_t)rank);
-    return v;
-}
-
 static qn_value *constant_of(qn_builder *b, const qn_safetensors_tensor *t) {
     qn_const *c;
     qn_value *v = NULL;
@@ -177,7 +173,7 @@ static qn_value *make_weight(qn_builder *b, const char *name, const int64_t *dim
         note_wrong(b, "'%s' is of type %s, not F32, F16, BF16 or F64", name, t->type->name);
     else
         return constant_of(b, t);
-    return stand_in(b, name, dims, rank);
+    return value_of(b, name, dims, rank); /* building goes on, the graph will not be used */
 }
 
 qn_value *qn_build_weight(qn_builder *b, const char *name, const int64_t *dims, int32_t rank) {

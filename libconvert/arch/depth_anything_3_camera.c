@@ -25,7 +25,7 @@ static qn_value *make_pose(qn_builder *b, const qn_da3 *m, const qn_da3_scene *s
                          qn_layer_linear(b, "model.cam_dec.fc_qvec", x, d, 4, true),
                          qn_build_unary(b, QN_OP_Relu, NULL, qn_layer_linear(b, "model.cam_dec.fc_fov.0", x, d, 2, true))};
     qn_value *dims[] = {scene->batch, scene->views, qn_build_ints(b, QN_DIMS(9))};
-    x = qn_da3_reshape(b, "pose_enc", qn_layer_concat(b, NULL, 2, parts, 3), dims, 3);
+    x = qn_layer_reshape_parts(b, "pose_enc", qn_layer_concat(b, NULL, 2, parts, 3), dims, 3);
     b->in_float32 = false;
     return x;
 }
@@ -62,7 +62,7 @@ static qn_value *make_intrinsics(qn_builder *b, const qn_da3_scene *scene, qn_va
     /* from [fy, fx], and from [H/2, W/2], to the nine entries */
     static const float focal_at[2 * 9] = {[4] = 1, [9 + 0] = 1}, middle_at[2 * 9] = {[5] = 1, [9 + 2] = 1};
     static const float corner[9] = {[8] = 1};
-    qn_value *half = op(b, QN_OP_Mul, qn_da3_to_float(b, scene->size), qn_build_float(b, 0.5f)); /* [2] */
+    qn_value *half = op(b, QN_OP_Mul, qn_layer_cast(b, NULL, scene->size, QN_F32), qn_build_float(b, 0.5f)); /* [2] */
     qn_value *fov = op(b, QN_OP_Mul, qn_layer_slice(b, NULL, pose, 2, 7, 9), qn_build_float(b, 0.5f));
     qn_value *tan = op(b, QN_OP_Max, qn_build_unary(b, QN_OP_Tan, NULL, fov), qn_build_float(b, 1e-6f));
     qn_value *focal = op(b, QN_OP_MatMul, op(b, QN_OP_Div, half, tan), constant(b, focal_at, 2, 9)); /* [B, N, 9] */

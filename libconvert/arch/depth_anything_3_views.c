@@ -25,7 +25,7 @@ static qn_value *measure(qn_builder *b, const qn_da3 *m, const qn_da3_scene *sce
     qn_value *criteria[3];
     qn_value *norm = reduce(b, QN_OP_ReduceL2, "norm", c, 2); /* [B, N, 1] */
     qn_value *unit = op(b, QN_OP_Div, "unit", c, norm);
-    qn_value *others = qn_da3_to_float(b, scene->views);
+    qn_value *others = qn_layer_cast(b, NULL, scene->views, QN_F32);
     others = op(b, QN_OP_Max, "others", op(b, QN_OP_Sub, NULL, others, qn_build_float(b, one)), qn_build_float(b, one));
     qn_value *near = op(b, QN_OP_Mul, NULL, unit, reduce(b, QN_OP_ReduceSum, "sum", unit, 1));
     near = op(b, QN_OP_Sub, NULL, reduce(b, QN_OP_ReduceSum, "similarity", near, 2), qn_build_float(b, one));
@@ -52,15 +52,9 @@ static qn_value *choose(qn_builder *b, qn_value *criteria, const qn_da3_scene *s
     return qn_build_op(b, QN_OP_Where, "reference_view.chosen", where, 3, NULL, 0);
 }
 
-/* A condition as 0 or 1. */
-static qn_value *as_number(qn_builder *b, qn_value *condition) {
-    const qn_attr to = QN_INT("to", QN_I64);
-    return qn_build_op(b, QN_OP_Cast, NULL, &condition, 1, &to, 1);
-}
-
 /* Views [B, N] of a scene each as views of all: int64 [V]. */
 static qn_value *flatten(qn_builder *b, const char *name, qn_value *order, const qn_da3_scene *scene) {
-    qn_value *first = qn_build_binary(b, QN_OP_Unsqueeze, NULL, qn_da3_range(b, scene->batch), qn_build_ints(b, QN_DIMS(1)));
+    qn_value *first = qn_build_binary(b, QN_OP_Unsqueeze, NULL, qn_layer_range(b, scene->batch), qn_build_ints(b, QN_DIMS(1)));
     /* [B, 1] */
     order = op(b, QN_OP_Add, NULL, order, op(b, QN_OP_Mul, NULL, first, scene->views));
     return qn_layer_reshape_to(b, name, order, scene->all);
@@ -68,11 +62,11 @@ static qn_value *flatten(qn_builder *b, const char *name, qn_value *order, const
 
 /* order[j] is the view at place j: the chosen r, then 0, 1, .. r - 1, r + 1 ..; back[k] is the place of view k. */
 static qn_da3_order order_of(qn_builder *b, qn_value *chosen, const qn_da3_scene *scene) {
-    qn_value *zero = qn_build_ints(b, QN_DIMS(0)), *place = qn_da3_range(b, scene->views); /* [N] */
+    qn_value *zero = qn_build_ints(b, QN_DIMS(0)), *place = qn_layer_range(b, scene->views); /* [N] */
     qn_value *there[] = {op(b, QN_OP_Equal, NULL, place, zero), chosen, NULL};
-    there[2] = op(b, QN_OP_Sub, NULL, place, as_number(b, op(b, QN_OP_LessOrEqual, NULL, place, chosen)));
+    there[2] = op(b, QN_OP_Sub, NULL, place, qn_layer_cast(b, NULL, op(b, QN_OP_LessOrEqual, NULL, place, chosen), QN_I64));
     qn_value *back[] = {op(b, QN_OP_Equal, NULL, place, chosen), zero, NULL};
-    back[2] = op(b, QN_OP_Add, NULL, place, as_number(b, op(b, QN_OP_Less, NULL, place, chosen)));
+    back[2] = op(b, QN_OP_Add, NULL, place, qn_layer_cast(b, NULL, op(b, QN_OP_Less, NULL, place, chosen), QN_I64));
     return (qn_da3_order){
         .there = flatten(b, "reference_view.order", qn_build_op(b, QN_OP_Where, NULL, there, 3, NULL, 0), scene),
         .back = flatten(b, "reference_view.back", qn_build_op(b, QN_OP_Where, NULL, back, 3, NULL, 0), scene)};
@@ -80,7 +74,7 @@ static qn_da3_order order_of(qn_builder *b, qn_value *chosen, const qn_da3_scene
 
 qn_da3_order qn_da3_reference_view(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, qn_value *x) {
     qn_value *dims[] = {scene->batch, scene->views, qn_build_ints(b, &m->encoder.hidden, 1)};
-    qn_value *c = qn_da3_reshape(b, "class_tokens", qn_layer_slice(b, NULL, x, 1, 0, 1), dims, 3); /* [B, N, D] */
+    qn_value *c = qn_layer_reshape_parts(b, "class_tokens", qn_layer_slice(b, NULL, x, 1, 0, 1), dims, 3); /* [B, N, D] */
     b->in_float32 = true;
     qn_value *chosen = choose(b, measure(b, m, scene, c), scene);
     b->in_float32 = false;

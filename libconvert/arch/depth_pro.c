@@ -12,8 +12,6 @@
 #include "arch/arch.h"
 #include "arch/dpt.h"
 
-static const qn_dpt_names g_names = {.conv1 = "convolution1", .conv2 = "convolution2"};
-
 /* ---- the neck ------------------------------------------------------------------------------------------------- */
 
 /* x [B, in, H, W] projected to `mid` channels and doubled n times: [B, out, 2^n H, 2^n W]. */
@@ -67,11 +65,11 @@ static void project_all(qn_builder *b, const qn_depth_pro *m, qn_value **feature
 static qn_value *fuse(qn_builder *b, const qn_depth_pro *m, const char *module, qn_value *x, qn_value *feature, bool twice) {
     if (x)
         x = qn_build_binary(b, QN_OP_Add, NULL, x,
-                            qn_dpt_residual(b, &g_names, qn_build_name(b, "%s.residual_layer1", module), feature, m->fusion,
+                            qn_dpt_residual(b, &qn_dpt_hugging_face, qn_build_name(b, "%s.residual_layer1", module), feature, m->fusion,
                                             m->residual_bias));
     else
         x = feature;
-    x = qn_dpt_residual(b, &g_names, qn_build_name(b, "%s.residual_layer2", module), x, m->fusion, m->residual_bias);
+    x = qn_dpt_residual(b, &qn_dpt_hugging_face, qn_build_name(b, "%s.residual_layer2", module), x, m->fusion, m->residual_bias);
     if (twice)
         x = qn_layer_conv_transpose(b, qn_build_name(b, "%s.deconv", module), x,
                                     (qn_conv_shape){m->fusion, m->fusion, 2, 2, 0, false});
