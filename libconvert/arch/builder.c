@@ -275,7 +275,7 @@ static bool is_unused(const qn_builder *b, const char *name) {
 }
 
 /* Tensors that no call asked for: dropped when that was said, else surplus. */
-static qn_status sort_unread(qn_builder *b, qn_dropped *dropped, int32_t *n_dropped) {
+static qn_status sort_unread(qn_builder *b, qn_convert_dropped *dropped, int32_t *n_dropped) {
     for (int32_t i = 0; i < b->source->n_tensors; i++) {
         const qn_safetensors_tensor *t = b->source->tensors[i];
         if (qn_table_get(b->weights, t->name))
@@ -284,14 +284,14 @@ static qn_status sort_unread(qn_builder *b, qn_dropped *dropped, int32_t *n_drop
             note_wrong(b, "'%s' %s is no tensor of this model", t->name, shape_text(b, t->dims, t->rank));
             continue;
         }
-        dropped[*n_dropped].n_bytes = t->n_bytes;
+        dropped[*n_dropped].bytes = t->n_bytes;
         dropped[(*n_dropped)++].name = qn_build_name(b, "%s", t->name);
     }
     return b->status;
 }
 
-static qn_status finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped) {
-    qn_dropped *list;
+static qn_status finish(qn_builder *b, const qn_convert_dropped **dropped, int32_t *n_dropped) {
+    qn_convert_dropped *list;
     QN_TRY(b->status);
     QN_NEW_ARRAY(b->ctx, b->graph->arena, list, b->source->n_tensors + 1);
     QN_TRY(sort_unread(b, list, n_dropped));
@@ -308,7 +308,7 @@ static qn_status finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dr
     return qn_fail_in(b->ctx, status, "%s", b->source->path);
 }
 
-qn_status qn_builder_finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped) {
+qn_status qn_builder_finish(qn_builder *b, const qn_convert_dropped **dropped, int32_t *n_dropped) {
     *dropped = NULL;
     *n_dropped = 0;
     const qn_status status = finish(b, dropped, n_dropped);

@@ -28,16 +28,10 @@ typedef struct qn_builder {
     qn_preprocess photo;      /**< see qn_build_photo; height 0: there is none */
 } qn_builder;
 
-/** A tensor of the source that the graph does not read. Strings are in the graph's arena. */
-typedef struct qn_dropped {
-    const char *name;
-    size_t n_bytes;
-} qn_dropped;
-
 QN_MUST_USE qn_status qn_builder_start(qn_context *ctx, qn_graph *graph, const qn_checkpoint *source, qn_builder *b);
 /** The graph is whole: infer and check it. QN_MALFORMED lists every tensor that is missing, misshapen or surplus;
- *  *dropped are those that were said to be unused. Ends the builder, whatever the result. */
-QN_MUST_USE qn_status qn_builder_finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped);
+ *  *dropped are those that were said to be unused, in the graph's arena. Ends the builder, whatever the result. */
+QN_MUST_USE qn_status qn_builder_finish(qn_builder *b, const qn_convert_dropped **dropped, int32_t *n_dropped);
 /** Fail, as qn_fail. */
 QN_PRINTF(3, 4) void qn_build_fail(qn_builder *b, qn_status status, const char *fmt, ...);
 /** Fail as a call did; nothing when it did not. */

@@ -22,7 +22,7 @@ static choice begin(void) {
     const qn_da3 m = {.encoder.hidden = WIDTH};
     qn_da3_scene scene = {0};
     qn_builder b;
-    const qn_dropped *dropped;
+    const qn_convert_dropped *dropped;
     int32_t n_dropped;
     ASSERT_OK(c.ctx, qn_graph_create(c.ctx, "choice", &c.graph));
     ASSERT_OK(c.ctx, qn_builder_start(c.ctx, c.graph, &nothing, &b));
