@@ -77,16 +77,16 @@ QN_TEST(arch_da3_refuses_odd_monocular_features) {
 
 QN_TEST(arch_da3_refuses_tensors) {
     static const struct {
-        tiny_da3_change change;
+        ckpt_change change;
         const char *message;
     } rows[] = {
-        {{.drop = "model.backbone.pretrained.camera_token"}, "1 tensor: 'model.backbone.pretrained.camera_token' [1, 2, 16] is missing"},
-        {{.drop = "model.head.scratch.output_conv2_aux.0.2.bias"},
+        {{.without = "model.backbone.pretrained.camera_token"}, "1 tensor: 'model.backbone.pretrained.camera_token' [1, 2, 16] is missing"},
+        {{.without = "model.head.scratch.output_conv2_aux.0.2.bias"},
          "1 tensor: 'model.head.scratch.output_conv2_aux.3.2.bias' [32] is missing"},
-        {{.turn = "model.backbone.pretrained.blocks.3.attn.qkv.weight"},
+        {{.reversed = "model.backbone.pretrained.blocks.3.attn.qkv.weight"},
          "1 tensor: 'model.backbone.pretrained.blocks.3.attn.qkv.weight' is [16, 48], not [48, 16]"},
-        {{.add = "model.backbone.pretrained.blocks.6.ls1.gamma"},
-         "1 tensor: 'model.backbone.pretrained.blocks.6.ls1.gamma' [1] is no tensor of this model"},
+        {{.surplus = "model.backbone.pretrained.blocks.6.ls1.gamma"},
+         "1 tensor: 'model.backbone.pretrained.blocks.6.ls1.gamma' [2] is no tensor of this model"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         expect_refused(tiny_da3_write("da3-refused", false, NULL, &rows[i].change), QN_MALFORMED, rows[i].message);

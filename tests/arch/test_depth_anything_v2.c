@@ -246,7 +246,7 @@ QN_TEST(arch_dav2_shards_convert_alike) {
 QN_TEST(arch_dav2_metric) {
     static float relative[DEPTHS], depth[DEPTHS], converted[DEPTHS];
     float low, high;
-    char folder[256], *config = tiny_dav2_config_with(NULL, "depth_estimation_type", "\"metric\"");
+    char folder[256], *config = ckpt_config_with(tiny_dav2_config, NULL, "depth_estimation_type", "\"metric\"");
     ckpt c = tiny_dav2(7);
     folder_with("metric", config, folder);
     ckpt_write(&c, folder, NULL);
@@ -306,7 +306,7 @@ QN_TEST(arch_dav2_other_configurations) {
     ckpt_write(&c, folder, NULL);
     run_both(folder, want, converted);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *config = tiny_dav2_config_with(rows[i].section, rows[i].key, rows[i].value);
+        char *config = ckpt_config_with(tiny_dav2_config, rows[i].section, rows[i].key, rows[i].value);
         folder_with("others", config, folder);
         run_both(folder, depth, converted);
         if ((memcmp(depth, want, sizeof want) == 0) != rows[i].same)

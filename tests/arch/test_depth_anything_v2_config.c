@@ -115,7 +115,7 @@ QN_TEST(arch_dav2_refusals) {
     st_folder("refusals", folder);
     ckpt_write(&c, folder, NULL);
     for (size_t i = 0; i < sizeof g_refusals / sizeof g_refusals[0]; i++) {
-        char *config = tiny_dav2_config_with(g_refusals[i].section, g_refusals[i].key, g_refusals[i].value);
+        char *config = ckpt_config_with(tiny_dav2_config, g_refusals[i].section, g_refusals[i].key, g_refusals[i].value);
         const bool tensors = strstr(g_refusals[i].message, " tensor") && !strstr(g_refusals[i].message, "config");
         snprintf(message, sizeof message, "/refusals%s: %s", tensors ? "" : "/config.json", g_refusals[i].message);
         st_write_text(folder, "config.json", config);
@@ -147,7 +147,7 @@ QN_TEST(arch_dav2_stages) {
     st_folder("stages", folder);
     ckpt_write(&c, folder, NULL);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *text = tiny_dav2_config_with(BACKBONE, "out_indices", NULL);
+        char *text = ckpt_config_with(tiny_dav2_config, BACKBONE, "out_indices", NULL);
         json_t *config = json_loads(text, 0, NULL);
         free(text);
         assert_int_equal(json_object_set_new(json_object_get(config, BACKBONE), "out_features",
