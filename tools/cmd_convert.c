@@ -11,7 +11,8 @@ static void print_dropped(const cli_args *args, const qn_convert_report *r) {
     for (int32_t i = 0; i < r->n_dropped; i++)
         bytes += (double)r->dropped[i].bytes;
     if (r->n_dropped)
-        printf("dropped: %d tensors that the graph never reads, %s\n", (int)r->n_dropped, cli_bytes_text(bytes, text));
+        printf("dropped: %d tensor%s that the graph never reads, %s\n", (int)r->n_dropped, r->n_dropped > 1 ? "s" : "",
+               cli_bytes_text(bytes, text));
     for (int32_t i = 0; i < r->n_dropped && cli_count(args, "verbose") > 0; i++)
         printf("  %s, %s\n", r->dropped[i].name, cli_bytes_text((double)r->dropped[i].bytes, text));
 }

@@ -61,7 +61,8 @@ static void project_all(qn_builder *b, const qn_depth_pro *m, qn_value **feature
 
 /* ---- fusion and head -------------------------------------------------------------------------------------------- */
 
-/* Fuse x [B, fusion, H, W] (NULL for the first: the feature is taken as it is) and the feature of that size; doubled: */
+/* Fuse x [B, fusion, H, W] (NULL for the first: the feature is taken as it is) and the feature of that size: as large, or
+ * `twice` as large. */
 static qn_value *fuse(qn_builder *b, const qn_depth_pro *m, const char *module, qn_value *x, qn_value *feature, bool twice) {
     if (x)
         x = qn_build_binary(b, QN_OP_Add, NULL, x,

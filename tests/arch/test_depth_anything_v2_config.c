@@ -109,7 +109,7 @@ static void refused(const char *folder, qn_status status, const char *message) {
     qn_context_destroy(ctx);
 }
 
-QN_TEST(arch_dav2_refusals) {
+QN_TEST(arch_depth_anything_v2_refusals) {
     char folder[256], message[256];
     ckpt c = tiny_dav2(7);
     st_folder("refusals", folder);
@@ -126,7 +126,7 @@ QN_TEST(arch_dav2_refusals) {
 }
 
 /* Without out_indices, out_features says which layers: "stage4". */
-QN_TEST(arch_dav2_stages) {
+QN_TEST(arch_depth_anything_v2_stages) {
     static const struct {
         const char *features, *message;
     } rows[] = {
@@ -162,7 +162,7 @@ QN_TEST(arch_dav2_stages) {
 }
 
 /* Without a config.json the class token's width says which published model it is. */
-QN_TEST(arch_dav2_published_sizes) {
+QN_TEST(arch_depth_anything_v2_published_sizes) {
     static const struct {
         int64_t hidden;
         qn_status status;
