@@ -149,6 +149,10 @@ static const qn_example g_examples[] = {
     {"what a file says, but another precision", "quern convert model.onnx -o model.quern --recipe recipes/fp16.yaml --precision bf16"},
     {"int8 weights; images of any size that is a multiple of 14",
      "quern convert depth.onnx -o depth.quern --weights int8 --dim height=14..2072:14 --dim width=14..2072:14"},
+    {"fp16, and fp32 where sample inputs need it",
+     "quern convert model.onnx -o model.quern --precision fp16 --calibrate inputs/ -v"},
+    {"a checkpoint by its recipe",
+     "quern convert Depth-Anything-V2-Small-hf/ -o small.quern --recipe recipes/depth-anything-v2-small.yaml"},
     {"int8 products: weights and inputs", "quern convert model.onnx -o model.quern --weights int8 --activations int8 -v"},
     {NULL, NULL},
 };

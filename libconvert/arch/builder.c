@@ -265,6 +265,14 @@ qn_value *qn_build_binary(qn_builder *b, qn_op op, const char *name, qn_value *x
     return qn_build_op(b, op, name, in, 2, NULL, 0);
 }
 
+qn_value *qn_build_by_float(qn_builder *b, qn_op op, const char *name, qn_value *x, float v) {
+    return qn_build_binary(b, op, name, x, qn_build_float(b, v));
+}
+
+qn_value *qn_build_by_ints(qn_builder *b, qn_op op, const char *name, qn_value *x, const int64_t *v, int64_t n) {
+    return qn_build_binary(b, op, name, x, qn_build_ints(b, v, n));
+}
+
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
 
 static bool is_unused(const qn_builder *b, const char *name) {

@@ -4,6 +4,9 @@
  * went wrong. A tensor that is missing or has another shape is no failure yet: it is noted, and building goes on as if it
  * were there, so that one message can list all of them.
  *
+ * The bytes of a package follow the order of calls. C leaves the order of a call's arguments to the compiler, so at most one
+ * argument of a call makes nodes or constants.
+ *
  * Values and nodes are called after the modules of the source, "backbone.encoder.layer.0.norm1": those are their origins.
  */
 #ifndef QN_ARCH_BUILDER_H
@@ -80,5 +83,8 @@ qn_value *qn_build_op(qn_builder *b, qn_op op, const char *name, qn_value *const
 /** Of one or two inputs, without attributes; `name` NULL: made up. */
 qn_value *qn_build_unary(qn_builder *b, qn_op op, const char *name, qn_value *x);
 qn_value *qn_build_binary(qn_builder *b, qn_op op, const char *name, qn_value *x, qn_value *y);
+/** Of x and a constant: one float32 number; int64 [n]. */
+qn_value *qn_build_by_float(qn_builder *b, qn_op op, const char *name, qn_value *x, float v);
+qn_value *qn_build_by_ints(qn_builder *b, qn_op op, const char *name, qn_value *x, const int64_t *v, int64_t n);
 
 #endif

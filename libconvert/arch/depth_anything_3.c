@@ -153,7 +153,7 @@ static qn_da3_scene make_scene(qn_builder *b) {
     s.views = qn_layer_dims(b, s.image, 1, 2);
     s.all = qn_build_binary(b, QN_OP_Mul, NULL, s.batch, s.views);
     s.size = qn_layer_dims(b, s.image, 3, 5);
-    s.grid = qn_build_binary(b, QN_OP_Div, NULL, s.size, qn_build_ints(b, QN_DIMS(PATCH)));
+    s.grid = qn_build_by_ints(b, QN_OP_Div, NULL, s.size, QN_DIMS(PATCH));
     qn_value *flat[] = {s.all, qn_build_ints(b, QN_DIMS(3)), s.size};
     s.pixels = qn_layer_reshape_parts(b, NULL, s.image, flat, 3);
     return s;

@@ -52,7 +52,7 @@ static qn_value *own_angles(qn_builder *b, const qn_da3_scene *scene, qn_value *
 static qn_value *all_angles(qn_builder *b, int64_t width) {
     qn_value *f = qn_da3_frequencies(b, width / 4), *both[] = {f, f};
     const float at[] = {0, 1};
-    qn_value *place = qn_build_binary(b, QN_OP_Unsqueeze, NULL, qn_build_floats(b, at, 2), number(b, 1));
+    qn_value *place = qn_build_by_ints(b, QN_OP_Unsqueeze, NULL, qn_build_floats(b, at, 2), QN_DIMS(1));
     return qn_build_binary(b, QN_OP_Mul, "rotary.angles_of_scene", place, qn_layer_concat(b, NULL, 0, both, 2));
 }
 
@@ -79,9 +79,7 @@ static qn_value *turned_rows(qn_builder *b, int64_t first, int64_t heads, int64_
 
 static tables make_tables(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene) {
     const int64_t hidden = m->encoder.hidden, width = hidden / m->encoder.heads;
-    qn_value *patches = qn_build_binary(b, QN_OP_Mul, NULL, qn_layer_slice(b, NULL, scene->grid, 0, 0, 1),
-                                        qn_layer_slice(b, NULL, scene->grid, 0, 1, 2));
-    qn_value *tokens = qn_build_binary(b, QN_OP_Add, NULL, patches, number(b, 1));
+    qn_value *patches = qn_patch_count(b, scene->grid), *tokens = qn_build_by_ints(b, QN_OP_Add, NULL, patches, QN_DIMS(1));
     qn_value *of_scene = qn_build_binary(b, QN_OP_Mul, NULL, tokens, scene->views);
     qn_value *own_dims[] = {scene->all, tokens, number(b, hidden)}, *all_dims[] = {scene->batch, of_scene, number(b, hidden)};
     qn_value *views[] = {scene->batch, scene->views, tokens}; /* B, N, T */
@@ -92,7 +90,7 @@ static tables make_tables(qn_builder *b, const qn_da3 *m, const qn_da3_scene *sc
     set_angles(b, &t.all, all_angles(b, width));
     b->in_float32 = false;
     t.own.positions = qn_build_binary(b, QN_OP_Expand, "rotary.positions", place, qn_layer_concat(b, NULL, 0, own_dims, 2));
-    place = qn_build_binary(b, QN_OP_Min, NULL, place, number(b, 1));
+    place = qn_build_by_ints(b, QN_OP_Min, NULL, place, QN_DIMS(1));
     place = qn_build_binary(b, QN_OP_Expand, NULL, place, qn_layer_concat(b, NULL, 0, views, 3));
     t.all.positions = qn_layer_reshape_parts(b, "rotary.positions_of_scene", place, all_dims, 2);
     t.query_rows = turned_rows(b, 0, m->encoder.heads, width);
@@ -152,7 +150,7 @@ static qn_value *attend(qn_builder *b, const qn_dinov2 *d, const char *layer, qn
 static qn_value *put_camera_tokens(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, qn_value *x) {
     const int64_t hidden = m->encoder.hidden;
     qn_value *known = qn_build_weight(b, qn_dinov2_name(b, &m->encoder, "camera_token"), QN_DIMS(1, 2, hidden));
-    qn_value *which = qn_build_binary(b, QN_OP_Min, NULL, qn_layer_range(b, scene->views), number(b, 1)); /* 0, 1, 1, ... */
+    qn_value *which = qn_build_by_ints(b, QN_OP_Min, NULL, qn_layer_range(b, scene->views), QN_DIMS(1)); /* 0, 1, 1, ... */
     qn_value *dims[] = {scene->batch, scene->views, number(b, hidden)};
     qn_value *tokens = qn_layer_gather(b, NULL, known, which, 1); /* [1, N, D] */
     tokens = qn_build_binary(b, QN_OP_Expand, NULL, tokens, qn_layer_concat(b, NULL, 0, dims, 3));

@@ -18,24 +18,24 @@ static qn_value *op(qn_builder *b, qn_op kind, qn_value *x, qn_value *y) { retur
 /* Half sides of the picture when half its diagonal is 1: float32 [2], of height and width. */
 static qn_value *half_sides(qn_builder *b, const qn_da3_scene *scene) {
     qn_value *size = qn_layer_cast(b, NULL, scene->size, QN_F32);
-    return op(b, QN_OP_Div, size, op(b, QN_OP_ReduceL2, size, qn_build_ints(b, QN_DIMS(0))));
+    return op(b, QN_OP_Div, size, qn_build_by_ints(b, QN_OP_ReduceL2, NULL, size, QN_DIMS(0)));
 }
 
 /* The code of n cells along a side: [channels / 2, n], scaled by 1/10. `half`: float32 [1]. */
 static qn_value *code_side(qn_builder *b, int64_t channels, qn_value *n, qn_value *half) {
     qn_value *count = qn_layer_cast(b, NULL, n, QN_F32), *at = qn_layer_cast(b, NULL, qn_layer_range(b, n), QN_F32);
-    at = op(b, QN_OP_Add, op(b, QN_OP_Mul, at, qn_build_float(b, 2)), qn_build_float(b, 1));
+    at = qn_build_by_float(b, QN_OP_Add, NULL, qn_build_by_float(b, QN_OP_Mul, NULL, at, 2), 1);
     at = op(b, QN_OP_Div, op(b, QN_OP_Mul, op(b, QN_OP_Sub, at, count), half), count);      /* [n] */
-    qn_value *frequency = op(b, QN_OP_Unsqueeze, qn_da3_frequencies(b, channels / 4), qn_build_ints(b, QN_DIMS(1)));
+    qn_value *frequency = qn_build_by_ints(b, QN_OP_Unsqueeze, NULL, qn_da3_frequencies(b, channels / 4), QN_DIMS(1));
     qn_value *angle = op(b, QN_OP_Mul, frequency, at);                                      /* [channels / 4, n] */
     qn_value *both[] = {qn_build_unary(b, QN_OP_Sin, NULL, angle), qn_build_unary(b, QN_OP_Cos, NULL, angle)};
-    return op(b, QN_OP_Mul, qn_layer_concat(b, NULL, 0, both, 2), qn_build_float(b, 0.1f));
+    return qn_build_by_float(b, QN_OP_Mul, NULL, qn_layer_concat(b, NULL, 0, both, 2), 0.1f);
 }
 
 /* Zeros before or behind the channels of a side's code: float32 [1, channels, ...] of the rank-4 shape `dims`. */
 static qn_value *place_side(qn_builder *b, qn_value *code, int64_t before, int64_t behind, const int64_t *dims) {
     const int64_t pads[] = {before, 0, behind, 0};
-    code = op(b, QN_OP_Pad, code, qn_build_ints(b, pads, 4));
+    code = qn_build_by_ints(b, QN_OP_Pad, NULL, code, pads, 4);
     return qn_layer_reshape(b, NULL, code, dims, 4);
 }
 
@@ -54,8 +54,9 @@ static qn_value *add_places(void *user, qn_value *x) {
     const int64_t n = p->channels;
     b->in_float32 = true;
     qn_value *half = half_sides(b, p->scene);
-    qn_value *u = code_side(b, n, qn_layer_dims(b, x, 3, 4), qn_layer_slice(b, NULL, half, 0, 1, 2));
-    qn_value *v = code_side(b, n, qn_layer_dims(b, x, 2, 3), qn_layer_slice(b, NULL, half, 0, 0, 1));
+    qn_value *half_width = qn_layer_slice(b, NULL, half, 0, 1, 2), *half_height = qn_layer_slice(b, NULL, half, 0, 0, 1);
+    qn_value *u = code_side(b, n, qn_layer_dims(b, x, 3, 4), half_width);
+    qn_value *v = code_side(b, n, qn_layer_dims(b, x, 2, 3), half_height);
     b->in_float32 = false;
     u = place_side(b, u, 0, n / 2, (const int64_t[]){1, n, 1, -1});
     v = place_side(b, v, n / 2, 0, (const int64_t[]){1, n, -1, 1});
@@ -88,7 +89,7 @@ static void give(qn_builder *b, const qn_da3_scene *scene, const char *name, qn_
 }
 
 static qn_value *one_more(qn_builder *b, qn_value *x) {
-    return op(b, QN_OP_Add, qn_build_unary(b, QN_OP_Exp, NULL, x), qn_build_float(b, 1));
+    return qn_build_by_float(b, QN_OP_Add, NULL, qn_build_unary(b, QN_OP_Exp, NULL, x), 1);
 }
 
 static void decode_depth(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, qn_value *x) {

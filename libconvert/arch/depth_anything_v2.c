@@ -190,8 +190,8 @@ static qn_value *make_head(qn_builder *b, const model *m, qn_value *x, qn_value 
     x = qn_layer_conv(b, m->release->conv3, x, (qn_conv_shape){m->head, 1, 1, 1, 0, true});
     x = qn_build_unary(b, m->metric ? QN_OP_Sigmoid : QN_OP_Relu, qn_build_name(b, "%s.activation", m->release->conv3), x);
     if (m->max_depth != 1)
-        x = qn_build_binary(b, QN_OP_Mul, NULL, x, qn_build_float(b, (float)m->max_depth));
-    return qn_build_binary(b, QN_OP_Squeeze, "predicted_depth", x, qn_build_ints(b, QN_DIMS(1)));
+        x = qn_build_by_float(b, QN_OP_Mul, NULL, x, (float)m->max_depth);
+    return qn_build_by_ints(b, QN_OP_Squeeze, "predicted_depth", x, QN_DIMS(1));
 }
 
 static void build(qn_builder *b, const model *m) {

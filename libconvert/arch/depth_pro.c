@@ -96,7 +96,7 @@ static qn_value *make_head(qn_builder *b, const qn_depth_pro *m, qn_value *x) {
     x = qn_build_unary(b, QN_OP_Relu, NULL, x);
     x = qn_layer_conv(b, "head.layers.4", x, (qn_conv_shape){LAST, 1, 1, 1, 0, true});
     x = qn_build_unary(b, QN_OP_Relu, NULL, x);
-    return qn_build_binary(b, QN_OP_Squeeze, "predicted_depth", x, qn_build_ints(b, QN_DIMS(1)));
+    return qn_build_by_ints(b, QN_OP_Squeeze, "predicted_depth", x, QN_DIMS(1));
 }
 
 /* ---- the graph ---------------------------------------------------------------------------------------------------- */

@@ -91,7 +91,12 @@ const char *qn_dinov2_name(qn_builder *b, const qn_dinov2 *d, const char *part) 
 }
 
 qn_value *qn_patch_grid(qn_builder *b, qn_value *image, int64_t patch) {
-    return qn_build_binary(b, QN_OP_Div, NULL, qn_layer_dims(b, image, 2, 4), qn_build_ints(b, &patch, 1));
+    return qn_build_by_ints(b, QN_OP_Div, NULL, qn_layer_dims(b, image, 2, 4), &patch, 1);
+}
+
+qn_value *qn_patch_count(qn_builder *b, qn_value *grid) {
+    qn_value *rows = qn_layer_slice(b, NULL, grid, 0, 0, 1), *columns = qn_layer_slice(b, NULL, grid, 0, 1, 2);
+    return qn_build_binary(b, QN_OP_Mul, NULL, rows, columns);
 }
 
 qn_value *qn_tokens_to_map(qn_builder *b, const char *name, qn_value *tokens, int64_t n, qn_value *grid) {
@@ -111,14 +116,12 @@ static qn_value *resize_with_offset(qn_builder *b, const qn_dinov2 *d, qn_value 
     /* 0 when both sides are those of the table, else 1 */
     qn_value *away = qn_build_unary(b, QN_OP_Abs, NULL, qn_build_binary(b, QN_OP_Sub, NULL, n, side));
     qn_value *all[] = {away, qn_build_ints(b, QN_DIMS(0))};
-    away = qn_build_binary(b, QN_OP_Min, NULL, qn_build_op(b, QN_OP_ReduceMax, NULL, all, 2, keep, 1), qn_build_float(b, 1));
-    n = qn_build_binary(b, QN_OP_Add, NULL, n, qn_build_binary(b, QN_OP_Mul, NULL, away, qn_build_float(b, (float)d->offset)));
+    away = qn_build_by_float(b, QN_OP_Min, NULL, qn_build_op(b, QN_OP_ReduceMax, NULL, all, 2, keep, 1), 1);
+    n = qn_build_binary(b, QN_OP_Add, NULL, n, qn_build_by_float(b, QN_OP_Mul, NULL, away, (float)d->offset));
     qn_value *inputs[] = {x, NULL, qn_build_binary(b, QN_OP_Div, NULL, n, side)};
     x = qn_build_op(b, QN_OP_Resize, NULL, inputs, 3, cubic, 4);
     /* floor(side * scale) is n again; said in dimensions of the image */
-    qn_value *cells = qn_build_binary(b, QN_OP_Mul, NULL, qn_layer_slice(b, NULL, grid, 0, 0, 1),
-                                      qn_layer_slice(b, NULL, grid, 0, 1, 2));
-    qn_value *dims[] = {qn_build_ints(b, QN_DIMS(1, d->hidden)), cells};
+    qn_value *dims[] = {qn_build_ints(b, QN_DIMS(1, d->hidden)), qn_patch_count(b, grid)};
     return qn_layer_reshape_parts(b, NULL, x, dims, 2);
 }
 

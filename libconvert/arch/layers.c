@@ -107,7 +107,7 @@ qn_value *qn_layer_dims(qn_builder *b, qn_value *x, int64_t begin, int64_t end) 
 
 qn_value *qn_layer_range(qn_builder *b, qn_value *n) {
     const int64_t zero = 0, one = 1;
-    qn_value *inputs[] = {qn_build_ints(b, &zero, -1), qn_build_binary(b, QN_OP_Squeeze, NULL, n, qn_build_ints(b, QN_DIMS(0))),
+    qn_value *inputs[] = {qn_build_ints(b, &zero, -1), qn_build_by_ints(b, QN_OP_Squeeze, NULL, n, QN_DIMS(0)),
                           qn_build_ints(b, &one, -1)};
     return qn_build_op(b, QN_OP_Range, NULL, inputs, 3, NULL, 0);
 }
