@@ -462,6 +462,9 @@ QN_API const char *qn_arrays_name(const qn_arrays *arrays, int32_t index);
 QN_API const qn_tensor *qn_arrays_tensor(const qn_arrays *arrays, int32_t index);
 /** The array of that name, or NULL. */
 QN_API const qn_tensor *qn_arrays_find(const qn_arrays *arrays, const char *name);
+/** The array for input `index` of a model, which is called `name`: the first of "in.NAME", "NAME" and "in.#INDEX" that is
+ *  there, or NULL. */
+QN_API const qn_tensor *qn_arrays_input(const qn_arrays *arrays, const char *name, int32_t index);
 /** Every element of `tensor` (any dtype) as a double; `out` has room for all of them. */
 QN_API QN_MUST_USE qn_status qn_tensor_to_f64(qn_context *ctx, const qn_tensor *tensor, double *out);
 /** Write an .npy (bfloat16 as float32); the file appears whole or not at all. */

@@ -85,7 +85,8 @@ static qn_status tell_node(qn_pass_run *run, const qn_precision_plan *plan, cons
         kept->room = room;
     }
     const qn_fit fit = qn_ranges_node_fit(plan->ranges, node, &max_abs);
-    qn_convert_kept row = {.node = qn_arena_strdup(kept->arena, qn_precision_name(node)), .op = op ? op->name : "", .max_abs = max_abs};
+    qn_convert_kept row = {.node = qn_arena_strdup(kept->arena, qn_precision_name(node)), .op = op ? op->name : "",
+                           .max_abs = max_abs};
     if (pattern) {
         row.reason = pattern_reason(kept->arena, run->options, pattern);
     } else if (plan->calibrated[node->id]) {

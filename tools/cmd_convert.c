@@ -11,7 +11,8 @@ static void print_dropped(const cli_args *args, const qn_convert_report *r) {
     for (int32_t i = 0; i < r->n_dropped; i++)
         bytes += (double)r->dropped[i].bytes;
     if (r->n_dropped)
-        printf("dropped: %d tensors that the graph never reads, %s\n", (int)r->n_dropped, cli_bytes_text(bytes, text));
+        printf("dropped: %d tensor%s that the graph never reads, %s\n", (int)r->n_dropped, r->n_dropped > 1 ? "s" : "",
+               cli_bytes_text(bytes, text));
     for (int32_t i = 0; i < r->n_dropped && cli_count(args, "verbose") > 0; i++)
         printf("  %s, %s\n", r->dropped[i].name, cli_bytes_text((double)r->dropped[i].bytes, text));
 }
@@ -148,6 +149,10 @@ static const qn_example g_examples[] = {
     {"what a file says, but another precision", "quern convert model.onnx -o model.quern --recipe recipes/fp16.yaml --precision bf16"},
     {"int8 weights; images of any size that is a multiple of 14",
      "quern convert depth.onnx -o depth.quern --weights int8 --dim height=14..2072:14 --dim width=14..2072:14"},
+    {"fp16, and fp32 where sample inputs need it",
+     "quern convert model.onnx -o model.quern --precision fp16 --calibrate inputs/ -v"},
+    {"a checkpoint by its recipe",
+     "quern convert Depth-Anything-V2-Small-hf/ -o small.quern --recipe recipes/depth-anything-v2-small.yaml"},
     {"int8 products: weights and inputs", "quern convert model.onnx -o model.quern --weights int8 --activations int8 -v"},
     {NULL, NULL},
 };

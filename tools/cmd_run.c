@@ -148,7 +148,7 @@ static const qn_option g_options[] = {
     {"input", 'i', "NAME=FILE", true, "an .npy (or .pb) for input NAME; or one .npz with arrays\ncalled NAME or in.NAME"},
     {"image", 0, "FILE", true, "a photo (PNG, JPEG), made the input as the model says; several\nbecome a batch or views"},
     {"processor", 0, "FILE", false, "a preprocessor_config.json, for a model that says nothing of photos"},
-    {"random", 0, "SEED", false, "seeded random numbers for inputs not given (seed 0 when no\n--input is given at all)"},
+    {"random", 0, "SEED", false, "seeded random numbers for inputs not given (seed 0 when no\ninput is given at all)"},
     {"dim", 0, "NAME=N", true, "size of a dimension of random inputs"},
     {"output", 'o', "DIR", false, "write each output to DIR/NAME.npy"},
     {"save", 0, "FILE", false, "write a depth map at the photo's size: FILE.png in colours,\nor FILE.npy"},

@@ -21,20 +21,9 @@ static const char *input_names(const qn_model *model, char *text, size_t room) {
     return text;
 }
 
-/* Arrays called in.NAME, NAME or in.#N to the model's inputs. */
 static void take_arrays(const qn_model *model, const qn_arrays *arrays, qn_tensor *tensors, bool *given) {
     for (int i = 0; i < qn_model_n_inputs(model); i++) {
-        char name[1024];
-        const qn_tensor *t;
-        const char *port = qn_model_input(model, i).name;
-        snprintf(name, sizeof name, "in.%s", port);
-        t = qn_arrays_find(arrays, name);
-        if (!t)
-            t = qn_arrays_find(arrays, port);
-        if (!t) {
-            snprintf(name, sizeof name, "in.#%d", i);
-            t = qn_arrays_find(arrays, name);
-        }
+        const qn_tensor *t = qn_arrays_input(arrays, qn_model_input(model, i).name, i);
         if (t) {
             tensors[i] = *t;
             given[i] = true;

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "base/checked.h"
+#include "base/path.h"
+
 bool inspect_wants_tensors(const cli_args *args) {
-    const char *path = cli_operand(args, 0);
-    const size_t n = strlen(path);
-    const bool file = n >= 12 && strcmp(path + n - 12, ".safetensors") == 0;
+    const bool file = qn_path_ends_with(cli_operand(args, 0), ".safetensors");
     return cli_flag(args, "tensors") || (file && !cli_flag(args, "nodes") && !cli_flag(args, "dot"));
 }
 
@@ -25,10 +26,8 @@ typedef struct totals {
 } totals;
 
 static int64_t elements_of(const qn_stored_tensor *t) {
-    int64_t n = 1;
-    for (int32_t i = 0; i < t->rank; i++)
-        n *= t->dims[i];
-    return n;
+    int64_t n;
+    return qn_count_elems(t->dims, t->rank, &n) ? n : 0;
 }
 
 static void add_tensor(totals *all, const qn_stored_tensor *t) {

@@ -5,6 +5,7 @@
 #include "read/onnx.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -113,6 +114,18 @@ const qn_tensor *qn_arrays_find(const qn_arrays *a, const char *name) {
         if (strcmp(a->entries[i].name, name) == 0)
             return &a->entries[i].tensor;
     return NULL;
+}
+
+const qn_tensor *qn_arrays_input(const qn_arrays *arrays, const char *name, int32_t index) {
+    static const char prefix[] = "in.";
+    char number[32];
+    const qn_tensor *bare = qn_arrays_find(arrays, name);
+    for (int32_t i = 0; i < arrays->n; i++)
+        if (strncmp(arrays->entries[i].name, prefix, strlen(prefix)) == 0 &&
+            strcmp(arrays->entries[i].name + strlen(prefix), name) == 0)
+            return &arrays->entries[i].tensor;
+    snprintf(number, sizeof number, "in.#%d", (int)index);
+    return bare ? bare : qn_arrays_find(arrays, number);
 }
 
 qn_status qn_tensor_save(qn_context *ctx, const char *path, const qn_tensor *tensor) {

@@ -90,19 +90,6 @@ static qn_status list_files(qn_context *ctx, qn_calibration *c, const char *path
 
 /* ---- one sample --------------------------------------------------------------------------------------- */
 
-/* The array for input i: called in.NAME, NAME or in.#I; the only one of an .npy. */
-static const qn_tensor *find_input(const qn_arrays *arrays, const char *port, int32_t i, bool only) {
-    char name[1024];
-    if (only)
-        return qn_arrays_tensor(arrays, 0);
-    snprintf(name, sizeof name, "in.%s", port);
-    const qn_tensor *t = qn_arrays_find(arrays, name);
-    if (!t)
-        t = qn_arrays_find(arrays, port);
-    snprintf(name, sizeof name, "in.#%d", i);
-    return t ? t : qn_arrays_find(arrays, name);
-}
-
 /* What the newest sample is in. */
 static void forget_sample(qn_calibration *c) {
     qn_arrays_destroy(c->loaded);
@@ -138,7 +125,7 @@ static qn_status load_file(qn_context *ctx, qn_calibration *c, const char *path,
     QN_TRY(qn_arrays_load(ctx, path, &c->loaded));
     for (int32_t i = 0; i < graph->n_inputs; i++) {
         const char *port = graph->inputs[i].name;
-        const qn_tensor *t = find_input(c->loaded, port, i, npy);
+        const qn_tensor *t = npy ? qn_arrays_tensor(c->loaded, 0) : qn_arrays_input(c->loaded, port, i);
         if (!t)
             return qn_fail(ctx, QN_USAGE, "%s: no array for input '%s': it would be called '%s' or 'in.%s'", path, port, port,
                            port);

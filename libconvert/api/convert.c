@@ -75,7 +75,6 @@ static qn_status fill_report(qn_context *ctx, qn_model *model, const qn_pass_opt
                              const qn_pass_stat *stats, int32_t n_stats, const warnings *w, qn_convert_report *r) {
     qn_convert_row *rows;
     qn_convert_pass *passes;
-    qn_convert_dropped *dropped;
     const char **lines;
     QN_TRY(qn_report_constants(ctx, model->arena, model->graph, options, &rows, &r->n_rows, &r->source_bytes));
     r->rows = rows;
@@ -84,10 +83,7 @@ static qn_status fill_report(qn_context *ctx, qn_model *model, const qn_pass_opt
         passes[i] = (qn_convert_pass){stats[i].name, stats[i].rewrites, stats[i].seconds};
     r->passes = passes;
     r->n_passes = n_stats;
-    QN_NEW_ARRAY(ctx, model->arena, dropped, model->n_dropped + 1);
-    for (int32_t i = 0; i < model->n_dropped; i++)
-        dropped[i] = (qn_convert_dropped){model->dropped[i].name, model->dropped[i].n_bytes};
-    r->dropped = dropped;
+    r->dropped = model->dropped;
     r->n_dropped = model->n_dropped;
     QN_NEW_ARRAY(ctx, model->arena, lines, w->n + 1);
     memcpy(lines, w->list, (size_t)w->n * sizeof *lines);

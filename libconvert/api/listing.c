@@ -27,7 +27,7 @@ static qn_status list_files(qn_context *ctx, qn_listing *list) {
         for (int32_t k = 0; k < file->n_tensors; k++)
             list->files[n++] = file->path;
         for (int32_t k = 0; k < file->n_notes; k++)
-            list->notes[list->n_notes++] = (qn_note){file->notes[k].key, file->notes[k].text};
+            list->notes[list->n_notes++] = file->notes[k];
         list->file_bytes += stat(file->path, &st) == 0 ? (uint64_t)st.st_size : 0;
     }
     return QN_OK;

@@ -32,9 +32,8 @@ static qn_status model_create(qn_context *ctx, const char *path, qn_model **out)
 static bool is_zip(const void *data, size_t n) { return n >= 4 && memcmp(data, "PK\3\4", 4) == 0; }
 
 static qn_status sniff(qn_context *ctx, const char *path, qn_model_format *format) {
-    struct stat st;
     *format = QN_FORMAT_SAFETENSORS;
-    if (qn_path_ends_with(path, ".safetensors") || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+    if (qn_path_ends_with(path, ".safetensors") || qn_path_is_folder(path))
         return QN_OK;
     char head[4] = {0};
     FILE *f = fopen(path, "rb");

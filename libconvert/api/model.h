@@ -12,7 +12,7 @@ struct qn_model {
     qn_arena *arena;             /* of everything below; reset by nobody */
     char *path;
     qn_model_format format;
-    const qn_dropped *dropped;   /* [n_dropped] tensors of a checkpoint that its graph does not need; the graph's */
+    const qn_convert_dropped *dropped;   /* [n_dropped] tensors of a checkpoint that its graph does not need; the graph's */
     int32_t n_dropped;
     qn_provenance provenance;
     uint64_t file_bytes;

@@ -289,9 +289,9 @@ static qn_status load(qn_context *ctx, const char *path, qn_arena *arena, qn_rec
     made->arena = arena;
     made->recipe = (qn_recipe){
         .description = f->description, .source = f->source,
-        .options = {.precision = f->precision, .weights = f->weights, .activations = f->activations, .min_compress_elems = f->min_elements,
-                    .keep_fp32 = f->keep_fp32.pattern.items, .n_keep_fp32 = f->keep_fp32.pattern.n,
-                    .keep_why = f->keep_fp32.why.items, .licence = f->licence},
+        .options = {.precision = f->precision, .weights = f->weights, .activations = f->activations,
+                    .min_compress_elems = f->min_elements, .keep_fp32 = f->keep_fp32.pattern.items,
+                    .n_keep_fp32 = f->keep_fp32.pattern.n, .keep_why = f->keep_fp32.why.items, .licence = f->licence},
         .dims = f->dims.items, .n_dims = f->dims.n,
         .bounds = {f->min_cosine, f->min_sqnr, f->max_abs, f->max_rel}};
     *out = &made->recipe;

@@ -11,7 +11,6 @@ enum { MAX_SHOWN = 60 };
 
 /* ---- refusals ------------------------------------------------------------------------------------------ */
 
-/* QN_MALFORMED at the newest event: "FILE:LINE:COLUMN: ...", counted from 1. */
 qn_status qn_yaml_refuse(qn_yaml *y, const char *fmt, ...) {
     char text[1024];
     va_list args;
@@ -22,7 +21,6 @@ qn_status qn_yaml_refuse(qn_yaml *y, const char *fmt, ...) {
                    y->event.start_mark.column + 1, text);
 }
 
-/* A failure that the library already explained gets its place; a wrong argument is here a malformed file. */
 qn_status qn_yaml_locate(qn_yaml *y, qn_status status) {
     if (status != QN_USAGE && status != QN_UNSUPPORTED)
         return status;
@@ -50,7 +48,6 @@ static qn_status bad_yaml(qn_yaml *y) {
 
 const char *qn_yaml_scalar(const qn_yaml *y) { return (const char *)y->event.data.scalar.value; }
 
-/* The scalar for a message: cut at MAX_SHOWN bytes, between characters. */
 int qn_yaml_shown(const qn_yaml *y) {
     size_t n = strlen(qn_yaml_scalar(y));
     if (n > MAX_SHOWN)
@@ -59,7 +56,6 @@ int qn_yaml_shown(const qn_yaml *y) {
     return (int)n;
 }
 
-/* Read the next event, refusing what no recipe has. */
 qn_status qn_yaml_next(qn_yaml *y) {
     yaml_event_delete(&y->event);
     if (!yaml_parser_parse(&y->parser, &y->event))
@@ -135,7 +131,6 @@ static scalar_class classify(const qn_yaml *y) {
     return *s ? IS_TEXT : IS_FLOAT;
 }
 
-/* "KEY takes TAKES, not ..." about the newest event. */
 qn_status qn_yaml_wrong_kind(qn_yaml *y, const char *key, const char *takes) {
     static const char *const classes[] = {"nothing", "the truth value ", "the number ", "the number ", ""};
     if (y->event.type == YAML_SEQUENCE_START_EVENT)
@@ -148,7 +143,6 @@ qn_status qn_yaml_wrong_kind(qn_yaml *y, const char *key, const char *takes) {
     return qn_yaml_refuse(y, "'%s' takes %s, not %s'%.*s'", key, takes, classes[class], qn_yaml_shown(y), qn_yaml_scalar(y));
 }
 
-/* The newest event as text that is not empty, in the arena. `numbers`: whole ones count as text. */
 qn_status qn_yaml_text(qn_yaml *y, const char *key, const char *takes, bool numbers, const char **out) {
     if (y->event.type != YAML_SCALAR_EVENT)
         return qn_yaml_wrong_kind(y, key, takes);

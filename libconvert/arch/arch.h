@@ -7,7 +7,7 @@
 /** What was read beside the graph. Strings are in the graph's arena. */
 typedef struct qn_arch_info {
     const char *name;           /**< "depth_anything_v2" */
-    const qn_dropped *dropped;  /**< [n_dropped]: tensors that the model has and its graph does not need */
+    const qn_convert_dropped *dropped;  /**< [n_dropped]: tensors that the model has and its graph does not need */
     int32_t n_dropped;
 } qn_arch_info;
 

@@ -72,7 +72,8 @@ qn_dim qn_build_symbol(qn_builder *b, const char *name, int64_t min, int64_t max
     return d;
 }
 
-qn_value *qn_build_input(qn_builder *b, const char *name, const qn_dim *dims, int32_t rank) {
+/* A float32 value that nothing makes yet. */
+static qn_value *value_of(qn_builder *b, const char *name, const qn_dim *dims, int32_t rank) {
     qn_value *v = NULL;
     if (!failed(b))
         qn_build_try(b, qn_value_create(b->ctx, b->graph, name, &v));
@@ -81,6 +82,13 @@ qn_value *qn_build_input(qn_builder *b, const char *name, const qn_dim *dims, in
     v->type.dtype = QN_F32;
     v->type.rank = rank;
     memcpy(v->type.dims, dims, sizeof *dims * (size_t)rank);
+    return v;
+}
+
+qn_value *qn_build_input(qn_builder *b, const char *name, const qn_dim *dims, int32_t rank) {
+    qn_value *v = value_of(b, name, dims, rank);
+    if (!v)
+        return NULL;
     v->origin = v->name;
     qn_build_try(b, qn_graph_add_input(b->ctx, b->graph, name, v));
     return failed(b) ? NULL : v;
@@ -138,18 +146,6 @@ static bool has_shape(const qn_safetensors_tensor *t, const int64_t *dims, int32
     return t->rank == rank && memcmp(t->dims, dims, sizeof *dims * (size_t)rank) == 0;
 }
 
-/* A value of that shape for a tensor that cannot be had: building goes on, the graph will not be used. */
-static qn_value *stand_in(qn_builder *b, const char *name, const int64_t *dims, int32_t rank) {
-    qn_value *v = NULL;
-    qn_build_try(b, qn_value_create(b->ctx, b->graph, name, &v));
-    if (failed(b))
-        return NULL;
-    v->type.dtype = QN_F32;
-    v->type.rank = rank;
-    memcpy(v->type.dims, dims, sizeof *dims * (size_t)rank);
-    return v;
-}
-
 static qn_value *constant_of(qn_builder *b, const qn_safetensors_tensor *t) {
     qn_const *c;
     qn_value *v = NULL;
@@ -177,7 +173,7 @@ static qn_value *make_weight(qn_builder *b, const char *name, const int64_t *dim
         note_wrong(b, "'%s' is of type %s, not F32, F16, BF16 or F64", name, t->type->name);
     else
         return constant_of(b, t);
-    return stand_in(b, name, dims, rank);
+    return value_of(b, name, dims, rank); /* building goes on, the graph will not be used */
 }
 
 qn_value *qn_build_weight(qn_builder *b, const char *name, const int64_t *dims, int32_t rank) {
@@ -269,6 +265,14 @@ qn_value *qn_build_binary(qn_builder *b, qn_op op, const char *name, qn_value *x
     return qn_build_op(b, op, name, in, 2, NULL, 0);
 }
 
+qn_value *qn_build_by_float(qn_builder *b, qn_op op, const char *name, qn_value *x, float v) {
+    return qn_build_binary(b, op, name, x, qn_build_float(b, v));
+}
+
+qn_value *qn_build_by_ints(qn_builder *b, qn_op op, const char *name, qn_value *x, const int64_t *v, int64_t n) {
+    return qn_build_binary(b, op, name, x, qn_build_ints(b, v, n));
+}
+
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
 
 static bool is_unused(const qn_builder *b, const char *name) {
@@ -279,7 +283,7 @@ static bool is_unused(const qn_builder *b, const char *name) {
 }
 
 /* Tensors that no call asked for: dropped when that was said, else surplus. */
-static qn_status sort_unread(qn_builder *b, qn_dropped *dropped, int32_t *n_dropped) {
+static qn_status sort_unread(qn_builder *b, qn_convert_dropped *dropped, int32_t *n_dropped) {
     for (int32_t i = 0; i < b->source->n_tensors; i++) {
         const qn_safetensors_tensor *t = b->source->tensors[i];
         if (qn_table_get(b->weights, t->name))
@@ -288,14 +292,14 @@ static qn_status sort_unread(qn_builder *b, qn_dropped *dropped, int32_t *n_drop
             note_wrong(b, "'%s' %s is no tensor of this model", t->name, shape_text(b, t->dims, t->rank));
             continue;
         }
-        dropped[*n_dropped].n_bytes = t->n_bytes;
+        dropped[*n_dropped].bytes = t->n_bytes;
         dropped[(*n_dropped)++].name = qn_build_name(b, "%s", t->name);
     }
     return b->status;
 }
 
-static qn_status finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped) {
-    qn_dropped *list;
+static qn_status finish(qn_builder *b, const qn_convert_dropped **dropped, int32_t *n_dropped) {
+    qn_convert_dropped *list;
     QN_TRY(b->status);
     QN_NEW_ARRAY(b->ctx, b->graph->arena, list, b->source->n_tensors + 1);
     QN_TRY(sort_unread(b, list, n_dropped));
@@ -312,7 +316,7 @@ static qn_status finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dr
     return qn_fail_in(b->ctx, status, "%s", b->source->path);
 }
 
-qn_status qn_builder_finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped) {
+qn_status qn_builder_finish(qn_builder *b, const qn_convert_dropped **dropped, int32_t *n_dropped) {
     *dropped = NULL;
     *n_dropped = 0;
     const qn_status status = finish(b, dropped, n_dropped);

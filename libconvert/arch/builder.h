@@ -4,6 +4,9 @@
  * went wrong. A tensor that is missing or has another shape is no failure yet: it is noted, and building goes on as if it
  * were there, so that one message can list all of them.
  *
+ * The bytes of a package follow the order of calls. C leaves the order of a call's arguments to the compiler, so at most one
+ * argument of a call makes nodes or constants.
+ *
  * Values and nodes are called after the modules of the source, "backbone.encoder.layer.0.norm1": those are their origins.
  */
 #ifndef QN_ARCH_BUILDER_H
@@ -28,16 +31,10 @@ typedef struct qn_builder {
     qn_preprocess photo;      /**< see qn_build_photo; height 0: there is none */
 } qn_builder;
 
-/** A tensor of the source that the graph does not read. Strings are in the graph's arena. */
-typedef struct qn_dropped {
-    const char *name;
-    size_t n_bytes;
-} qn_dropped;
-
 QN_MUST_USE qn_status qn_builder_start(qn_context *ctx, qn_graph *graph, const qn_checkpoint *source, qn_builder *b);
 /** The graph is whole: infer and check it. QN_MALFORMED lists every tensor that is missing, misshapen or surplus;
- *  *dropped are those that were said to be unused. Ends the builder, whatever the result. */
-QN_MUST_USE qn_status qn_builder_finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped);
+ *  *dropped are those that were said to be unused, in the graph's arena. Ends the builder, whatever the result. */
+QN_MUST_USE qn_status qn_builder_finish(qn_builder *b, const qn_convert_dropped **dropped, int32_t *n_dropped);
 /** Fail, as qn_fail. */
 QN_PRINTF(3, 4) void qn_build_fail(qn_builder *b, qn_status status, const char *fmt, ...);
 /** Fail as a call did; nothing when it did not. */
@@ -86,5 +83,8 @@ qn_value *qn_build_op(qn_builder *b, qn_op op, const char *name, qn_value *const
 /** Of one or two inputs, without attributes; `name` NULL: made up. */
 qn_value *qn_build_unary(qn_builder *b, qn_op op, const char *name, qn_value *x);
 qn_value *qn_build_binary(qn_builder *b, qn_op op, const char *name, qn_value *x, qn_value *y);
+/** Of x and a constant: one float32 number; int64 [n]. */
+qn_value *qn_build_by_float(qn_builder *b, qn_op op, const char *name, qn_value *x, float v);
+qn_value *qn_build_by_ints(qn_builder *b, qn_op op, const char *name, qn_value *x, const int64_t *v, int64_t n);
 
 #endif

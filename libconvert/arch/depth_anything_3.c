@@ -10,11 +10,12 @@
  */
 #include "arch/depth_anything_3.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "arch/arch.h"
 
-enum { PATCH = 14, MAX_WIDTH = 1 << 13, MAX_LAYERS = 256, MAX_IMAGE = 1 << 13 };
+enum { BASE = 100 /* of frequencies */, PATCH = 14, MAX_WIDTH = 1 << 13, MAX_LAYERS = 256, MAX_IMAGE = 1 << 13 };
 
 /* ---- sizes ---------------------------------------------------------------------------------------------- */
 
@@ -96,18 +97,11 @@ static qn_status check_head(const qn_json *head, const qn_da3 *m) {
     return QN_OK;
 }
 
-static const qn_dpt_names g_dpt = {
-    .project = {"projects.0", "projects.1", "projects.2", "projects.3"},
-    .resize = {"resize_layers.0", "resize_layers.1", "resize_layers.2", "resize_layers.3"},
-    .conv = {"scratch.layer1_rn", "scratch.layer2_rn", "scratch.layer3_rn", "scratch.layer4_rn"},
-    .fuse = {"scratch.refinenet4", "scratch.refinenet3", "scratch.refinenet2", "scratch.refinenet1"},
-    .lateral = "resConfUnit1", .body = "resConfUnit2", .conv1 = "conv1", .conv2 = "conv2", .out = "out_conv"};
-
 static qn_status read_head(const qn_json *head, qn_da3 *m) {
     const bool dual = m->start >= 0;
     const int64_t in = dual ? 2 * m->encoder.hidden : m->encoder.hidden;
     int64_t outputs = dual ? 2 : 1;
-    m->dpt = (qn_dpt){.names = &g_dpt, .prefix = "model.head.", .hidden = in, .factors = {4, 2, 1, 0.5}};
+    m->dpt = (qn_dpt){.names = &qn_dpt_original, .prefix = "model.head.", .hidden = in, .factors = {4, 2, 1, 0.5}};
     QN_TRY(qn_json_int(head, "dim_in", QN_JSON_MAY, in, in, &m->dpt.hidden));
     QN_TRY(qn_json_int(head, "output_dim", QN_JSON_MAY, outputs, outputs, &outputs));
     QN_TRY(qn_json_int(head, "features", QN_JSON_MUST, 2, MAX_WIDTH, &m->dpt.fusion));
@@ -139,20 +133,15 @@ static qn_status read_config(const qn_json *file, qn_da3 *m) {
 
 /* ---- the graph ---------------------------------------------------------------------------------------------- */
 
-qn_value *qn_da3_to_float(qn_builder *b, qn_value *x) {
-    const qn_attr to = QN_INT("to", QN_F32);
-    return qn_build_op(b, QN_OP_Cast, NULL, &x, 1, &to, 1);
-}
-
-qn_value *qn_da3_range(qn_builder *b, qn_value *n) {
-    const int64_t none = 0, one = 1;
-    qn_value *in[] = {qn_build_ints(b, &none, -1), qn_build_binary(b, QN_OP_Squeeze, NULL, n, qn_build_ints(b, QN_DIMS(0))),
-                      qn_build_ints(b, &one, -1)};
-    return qn_build_op(b, QN_OP_Range, NULL, in, 3, NULL, 0);
-}
-
-qn_value *qn_da3_reshape(qn_builder *b, const char *name, qn_value *x, qn_value *const *dims, int32_t n) {
-    return qn_layer_reshape_to(b, name, x, qn_layer_concat(b, NULL, 0, dims, n));
+qn_value *qn_da3_frequencies(qn_builder *b, int64_t n) {
+    float *v = qn_arena_array(b->graph->arena, (size_t)n, sizeof *v);
+    if (!v) {
+        qn_build_try(b, qn_fail_memory(b->ctx, sizeof *v * (size_t)n, "frequencies"));
+        return NULL;
+    }
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (float)(1 / pow(BASE, (double)i / (double)n));
+    return qn_build_floats(b, v, n);
 }
 
 static qn_da3_scene make_scene(qn_builder *b) {
@@ -164,9 +153,9 @@ static qn_da3_scene make_scene(qn_builder *b) {
     s.views = qn_layer_dims(b, s.image, 1, 2);
     s.all = qn_build_binary(b, QN_OP_Mul, NULL, s.batch, s.views);
     s.size = qn_layer_dims(b, s.image, 3, 5);
-    s.grid = qn_build_binary(b, QN_OP_Div, NULL, s.size, qn_build_ints(b, QN_DIMS(PATCH)));
+    s.grid = qn_build_by_ints(b, QN_OP_Div, NULL, s.size, QN_DIMS(PATCH));
     qn_value *flat[] = {s.all, qn_build_ints(b, QN_DIMS(3)), s.size};
-    s.pixels = qn_da3_reshape(b, NULL, s.image, flat, 3);
+    s.pixels = qn_layer_reshape_parts(b, NULL, s.image, flat, 3);
     return s;
 }
 

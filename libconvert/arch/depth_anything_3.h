@@ -25,12 +25,8 @@ typedef struct qn_da3_scene {
     qn_value *grid;     /**< int64 [2]: h, w */
 } qn_da3_scene;
 
-/** Float32 of an int64 value. */
-qn_value *qn_da3_to_float(qn_builder *b, qn_value *x);
-/** 0, 1, .. n - 1 for n, int64 [1]: int64 [n]. */
-qn_value *qn_da3_range(qn_builder *b, qn_value *n);
-/** x reshaped to the numbers of int64 vectors, one after the other. */
-qn_value *qn_da3_reshape(qn_builder *b, const char *name, qn_value *x, qn_value *const *dims, int32_t n);
+/** Frequencies of positions, 100^(-i / n) for i = 0 .. n - 1: float32 [n]. */
+qn_value *qn_da3_frequencies(qn_builder *b, int64_t n);
 
 /** The encoder: features[i] [V, h w, 2 D] of each tap, and *camera [V, 1, 2 D], the first token of the last one. Of a
  *  monocular model features are [V, h w, D], and *camera is NULL. */

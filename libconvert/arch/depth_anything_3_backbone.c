@@ -11,18 +11,9 @@
  */
 #include "arch/depth_anything_3.h"
 
-#include <math.h>
-
-enum { BASE = 100 };        /* of the angles' frequencies */
-#define NORM_EPSILON 1e-5   /* of the norms that are not DINOv2's own */
+#define NORM_EPSILON 1e-5 /* of the norms that are not DINOv2's own */
 
 static qn_value *number(qn_builder *b, int64_t v) { return qn_build_ints(b, &v, 1); }
-
-static qn_value *gather(qn_builder *b, const char *name, qn_value *x, qn_value *index, int64_t axis) {
-    qn_value *in[] = {x, index};
-    const qn_attr attr = QN_INT("axis", axis);
-    return qn_build_op(b, QN_OP_Gather, name, in, 2, &attr, 1);
-}
 
 /* ---- angles --------------------------------------------------------------------------------------------- */
 
@@ -36,30 +27,19 @@ typedef struct rotation {
 typedef struct tables {
     rotation own, all;             /* of a view's tokens, [V, T]; of all tokens of a scene, [B, N T] */
     qn_value *own_dims, *all_dims; /* int64 [3]: V, T, D and B, N T, D */
-    qn_value *query_rows, *key_rows, *value_rows; /* of a packed weight [3 D, D] */
+    qn_value *query_rows, *key_rows; /* of a packed weight [3 D, D] */
     qn_value *turned;              /* elements of a head, in the order that is turned */
 } tables;
-
-static qn_value *frequencies(qn_builder *b, int64_t n) {
-    float *v = qn_arena_array(b->graph->arena, (size_t)n, sizeof *v);
-    if (!v) {
-        qn_build_try(b, qn_fail_memory(b->ctx, sizeof *v * (size_t)n, "frequencies"));
-        return NULL;
-    }
-    for (int64_t i = 0; i < n; i++)
-        v[i] = (float)(1 / pow(BASE, (double)i / (double)n));
-    return qn_build_floats(b, v, n);
-}
 
 /* Positions 0 (the camera token) and 1 + p for patch p = y w + x: angles [1 + h w, d/2]. */
 static qn_value *own_angles(qn_builder *b, const qn_da3_scene *scene, qn_value *patches, int64_t width) {
     const int64_t quarter = width / 4;
-    qn_value *w = qn_layer_slice(b, NULL, scene->grid, 0, 1, 2), *p = qn_da3_range(b, patches), *one = number(b, 1);
+    qn_value *w = qn_layer_slice(b, NULL, scene->grid, 0, 1, 2), *p = qn_layer_range(b, patches), *one = number(b, 1);
     qn_value *y = qn_build_binary(b, QN_OP_Div, NULL, p, w);
     qn_value *x = qn_build_binary(b, QN_OP_Sub, NULL, p, qn_build_binary(b, QN_OP_Mul, NULL, y, w));
-    qn_value *place[] = {y, x}, *angle[2], *f = frequencies(b, quarter);
+    qn_value *place[] = {y, x}, *angle[2], *f = qn_da3_frequencies(b, quarter);
     for (int i = 0; i < 2; i++) {
-        qn_value *at = qn_da3_to_float(b, qn_build_binary(b, QN_OP_Add, NULL, place[i], one));
+        qn_value *at = qn_layer_cast(b, NULL, qn_build_binary(b, QN_OP_Add, NULL, place[i], one), QN_F32);
         angle[i] = qn_build_binary(b, QN_OP_Mul, NULL, qn_build_binary(b, QN_OP_Unsqueeze, NULL, at, one), f);
     }
     const float zero = 0;
@@ -70,9 +50,9 @@ static qn_value *own_angles(qn_builder *b, const qn_da3_scene *scene, qn_value *
 
 /* Angles [2, d/2] of positions 0 and 1, in both directions. */
 static qn_value *all_angles(qn_builder *b, int64_t width) {
-    qn_value *f = frequencies(b, width / 4), *both[] = {f, f};
+    qn_value *f = qn_da3_frequencies(b, width / 4), *both[] = {f, f};
     const float at[] = {0, 1};
-    qn_value *place = qn_build_binary(b, QN_OP_Unsqueeze, NULL, qn_build_floats(b, at, 2), number(b, 1));
+    qn_value *place = qn_build_by_ints(b, QN_OP_Unsqueeze, NULL, qn_build_floats(b, at, 2), QN_DIMS(1));
     return qn_build_binary(b, QN_OP_Mul, "rotary.angles_of_scene", place, qn_layer_concat(b, NULL, 0, both, 2));
 }
 
@@ -99,22 +79,20 @@ static qn_value *turned_rows(qn_builder *b, int64_t first, int64_t heads, int64_
 
 static tables make_tables(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene) {
     const int64_t hidden = m->encoder.hidden, width = hidden / m->encoder.heads;
-    qn_value *patches = qn_build_binary(b, QN_OP_Mul, NULL, qn_layer_slice(b, NULL, scene->grid, 0, 0, 1),
-                                        qn_layer_slice(b, NULL, scene->grid, 0, 1, 2));
-    qn_value *tokens = qn_build_binary(b, QN_OP_Add, NULL, patches, number(b, 1));
+    qn_value *patches = qn_patch_count(b, scene->grid), *tokens = qn_build_by_ints(b, QN_OP_Add, NULL, patches, QN_DIMS(1));
     qn_value *of_scene = qn_build_binary(b, QN_OP_Mul, NULL, tokens, scene->views);
     qn_value *own_dims[] = {scene->all, tokens, number(b, hidden)}, *all_dims[] = {scene->batch, of_scene, number(b, hidden)};
     qn_value *views[] = {scene->batch, scene->views, tokens}; /* B, N, T */
-    qn_value *place = qn_da3_range(b, tokens);
+    qn_value *place = qn_layer_range(b, tokens);
     tables t = {.own_dims = qn_layer_concat(b, NULL, 0, own_dims, 3), .all_dims = qn_layer_concat(b, NULL, 0, all_dims, 3)};
     b->in_float32 = true;
     set_angles(b, &t.own, own_angles(b, scene, patches, width));
     set_angles(b, &t.all, all_angles(b, width));
     b->in_float32 = false;
     t.own.positions = qn_build_binary(b, QN_OP_Expand, "rotary.positions", place, qn_layer_concat(b, NULL, 0, own_dims, 2));
-    place = qn_build_binary(b, QN_OP_Min, NULL, place, number(b, 1));
+    place = qn_build_by_ints(b, QN_OP_Min, NULL, place, QN_DIMS(1));
     place = qn_build_binary(b, QN_OP_Expand, NULL, place, qn_layer_concat(b, NULL, 0, views, 3));
-    t.all.positions = qn_da3_reshape(b, "rotary.positions_of_scene", place, all_dims, 2);
+    t.all.positions = qn_layer_reshape_parts(b, "rotary.positions_of_scene", place, all_dims, 2);
     t.query_rows = turned_rows(b, 0, m->encoder.heads, width);
     t.key_rows = turned_rows(b, hidden, m->encoder.heads, width);
     t.turned = turned_rows(b, 0, 1, width);
@@ -130,10 +108,9 @@ typedef struct attention {
 
 /* A part of the packed projection, of rows as they are chosen. */
 static qn_value *project(qn_builder *b, const char *name, qn_value *x, qn_value *const *packed, qn_value *rows) {
-    const qn_attr attrs[] = {QN_INT("trans_w", 1)};
-    qn_value *in[] = {x, gather(b, qn_build_name(b, "%s.weight", name), packed[0], rows, 0),
-                      gather(b, qn_build_name(b, "%s.bias", name), packed[1], rows, 0)};
-    return qn_build_op(b, QN_OP_Linear, name, in, 3, attrs, 1);
+    qn_value *weight = qn_layer_gather(b, qn_build_name(b, "%s.weight", name), packed[0], rows, 0);
+    qn_value *bias = qn_layer_gather(b, qn_build_name(b, "%s.bias", name), packed[1], rows, 0);
+    return qn_layer_linear_by(b, name, x, weight, bias);
 }
 
 /* Queries or keys x [S, N', D], normed head by head and turned. */
@@ -142,8 +119,8 @@ static qn_value *turn(qn_builder *b, const qn_dinov2 *d, const char *name, qn_va
     const qn_attr norm[] = {QN_INT("axis", -1), QN_FLOAT("epsilon", (float)NORM_EPSILON)};
     const qn_attr heads[] = {QN_INT("num_heads", d->heads)};
     qn_value *in[3] = {qn_layer_reshape(b, NULL, x, QN_DIMS(0, 0, d->heads, width))};
-    in[1] = gather(b, NULL, qn_build_weight(b, qn_build_name(b, "%s.weight", name), QN_DIMS(width)), a->tables->turned, 0);
-    in[2] = gather(b, NULL, qn_build_weight(b, qn_build_name(b, "%s.bias", name), QN_DIMS(width)), a->tables->turned, 0);
+    in[1] = qn_layer_gather(b, NULL, qn_build_weight(b, qn_build_name(b, "%s.weight", name), QN_DIMS(width)), a->tables->turned, 0);
+    in[2] = qn_layer_gather(b, NULL, qn_build_weight(b, qn_build_name(b, "%s.bias", name), QN_DIMS(width)), a->tables->turned, 0);
     x = qn_build_op(b, QN_OP_LayerNormalization, name, in, 3, norm, 2);
     x = qn_layer_reshape(b, NULL, x, QN_DIMS(0, 0, d->hidden));
     qn_value *rotary[] = {x, a->rotation->cos, a->rotation->sin, a->rotation->positions};
@@ -158,10 +135,9 @@ static qn_value *attend(qn_builder *b, const qn_dinov2 *d, const char *layer, qn
                           qn_build_weight(b, qn_build_name(b, "%s.bias", module), QN_DIMS(3 * hidden))};
     qn_value *q = project(b, qn_build_name(b, "%s.query", module), x, packed, a->tables->query_rows);
     qn_value *k = project(b, qn_build_name(b, "%s.key", module), x, packed, a->tables->key_rows);
-    const qn_attr rows_of_w[] = {QN_INT("trans_w", 1)};
-    qn_value *value[] = {x, qn_layer_slice(b, NULL, packed[0], 0, 2 * hidden, 3 * hidden),
-                         qn_layer_slice(b, NULL, packed[1], 0, 2 * hidden, 3 * hidden)};
-    qn_value *v = qn_build_op(b, QN_OP_Linear, qn_build_name(b, "%s.value", module), value, 3, rows_of_w, 1);
+    qn_value *weight = qn_layer_slice(b, NULL, packed[0], 0, 2 * hidden, 3 * hidden);
+    qn_value *bias = qn_layer_slice(b, NULL, packed[1], 0, 2 * hidden, 3 * hidden);
+    qn_value *v = qn_layer_linear_by(b, qn_build_name(b, "%s.value", module), x, weight, bias);
     q = turn(b, d, qn_build_name(b, "%s.attn.q_norm", layer), q, a);
     k = turn(b, d, qn_build_name(b, "%s.attn.k_norm", layer), k, a);
     x = qn_layer_attention(b, qn_build_name(b, "%s.attention", layer), q, k, v, d->heads, hidden / d->heads);
@@ -174,12 +150,12 @@ static qn_value *attend(qn_builder *b, const qn_dinov2 *d, const char *layer, qn
 static qn_value *put_camera_tokens(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, qn_value *x) {
     const int64_t hidden = m->encoder.hidden;
     qn_value *known = qn_build_weight(b, qn_dinov2_name(b, &m->encoder, "camera_token"), QN_DIMS(1, 2, hidden));
-    qn_value *which = qn_build_binary(b, QN_OP_Min, NULL, qn_da3_range(b, scene->views), number(b, 1)); /* 0, 1, 1, ... */
+    qn_value *which = qn_build_by_ints(b, QN_OP_Min, NULL, qn_layer_range(b, scene->views), QN_DIMS(1)); /* 0, 1, 1, ... */
     qn_value *dims[] = {scene->batch, scene->views, number(b, hidden)};
-    qn_value *tokens = gather(b, NULL, known, which, 1); /* [1, N, D] */
+    qn_value *tokens = qn_layer_gather(b, NULL, known, which, 1); /* [1, N, D] */
     tokens = qn_build_binary(b, QN_OP_Expand, NULL, tokens, qn_layer_concat(b, NULL, 0, dims, 3));
     qn_value *flat[] = {scene->all, qn_build_ints(b, QN_DIMS(1, hidden))};
-    qn_value *parts[] = {qn_da3_reshape(b, NULL, tokens, flat, 2), qn_layer_slice(b, NULL, x, 1, 1, INT64_MAX)};
+    qn_value *parts[] = {qn_layer_reshape_parts(b, NULL, tokens, flat, 2), qn_layer_slice(b, NULL, x, 1, 1, INT64_MAX)};
     return qn_layer_concat(b, qn_dinov2_name(b, &m->encoder, "camera_tokens"), 1, parts, 2);
 }
 
@@ -192,7 +168,7 @@ static qn_value *make_features(qn_builder *b, const qn_da3 *m, qn_value *own, qn
     qn_value *parts[] = {own, norm_of(b, m, x)};
     x = qn_layer_concat(b, NULL, 2, parts, 2);
     if (order)
-        x = gather(b, NULL, x, order->back, 0);
+        x = qn_layer_gather(b, NULL, x, order->back, 0);
     return qn_layer_slice(b, NULL, x, 1, 1, INT64_MAX);
 }
 
@@ -200,7 +176,7 @@ static qn_value *make_features(qn_builder *b, const qn_da3 *m, qn_value *own, qn
 static qn_value *make_camera(qn_builder *b, qn_value *own, qn_value *x, const qn_da3_order *order) {
     qn_value *parts[] = {qn_layer_slice(b, NULL, own, 1, 0, 1), qn_layer_slice(b, NULL, x, 1, 0, 1)};
     x = qn_layer_concat(b, NULL, 2, parts, 2);
-    return order ? gather(b, "camera", x, order->back, 0) : x;
+    return order ? qn_layer_gather(b, "camera", x, order->back, 0) : x;
 }
 
 static void encode_views(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, qn_value **features, qn_value **camera) {
@@ -212,7 +188,7 @@ static void encode_views(qn_builder *b, const qn_da3 *m, const qn_da3_scene *sce
         if (i == m->start - 1) {
             order = qn_da3_reference_view(b, m, scene, x);
             ordered = true;
-            x = gather(b, "views_in_order", x, order.there, 0);
+            x = qn_layer_gather(b, "views_in_order", x, order.there, 0);
         }
         if (i == m->start)
             x = put_camera_tokens(b, m, scene, x);

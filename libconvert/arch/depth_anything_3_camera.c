@@ -25,7 +25,7 @@ static qn_value *make_pose(qn_builder *b, const qn_da3 *m, const qn_da3_scene *s
                          qn_layer_linear(b, "model.cam_dec.fc_qvec", x, d, 4, true),
                          qn_build_unary(b, QN_OP_Relu, NULL, qn_layer_linear(b, "model.cam_dec.fc_fov.0", x, d, 2, true))};
     qn_value *dims[] = {scene->batch, scene->views, qn_build_ints(b, QN_DIMS(9))};
-    x = qn_da3_reshape(b, "pose_enc", qn_layer_concat(b, NULL, 2, parts, 3), dims, 3);
+    x = qn_layer_reshape_parts(b, "pose_enc", qn_layer_concat(b, NULL, 2, parts, 3), dims, 3);
     b->in_float32 = false;
     return x;
 }
@@ -42,10 +42,10 @@ static qn_value *rotation_back(qn_builder *b, qn_value *q) {
     float sums[16 * 9] = {0};
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++)
         sums[(4 * terms[i].a + terms[i].b) * 9 + terms[i].entry] = 2 * (float)terms[i].sign;
-    qn_value *column = op(b, QN_OP_Unsqueeze, q, qn_build_ints(b, QN_DIMS(3)));
-    qn_value *products = op(b, QN_OP_Mul, column, op(b, QN_OP_Unsqueeze, q, qn_build_ints(b, QN_DIMS(2)))); /* [B, N, 4, 4] */
+    qn_value *column = qn_build_by_ints(b, QN_OP_Unsqueeze, NULL, q, QN_DIMS(3));
+    qn_value *products = op(b, QN_OP_Mul, column, qn_build_by_ints(b, QN_OP_Unsqueeze, NULL, q, QN_DIMS(2))); /* [B, N, 4, 4] */
     products = qn_layer_reshape(b, NULL, products, QN_DIMS(0, 0, 16));
-    products = op(b, QN_OP_Div, products, op(b, QN_OP_ReduceSumSquare, q, qn_build_ints(b, QN_DIMS(2))));
+    products = op(b, QN_OP_Div, products, qn_build_by_ints(b, QN_OP_ReduceSumSquare, NULL, q, QN_DIMS(2)));
     qn_value *r = op(b, QN_OP_MatMul, products, constant(b, sums, 16, 9));
     return qn_layer_reshape(b, NULL, op(b, QN_OP_Add, r, qn_build_floats(b, one, 9)), QN_DIMS(0, 0, 3, 3));
 }
@@ -53,7 +53,7 @@ static qn_value *rotation_back(qn_builder *b, qn_value *q) {
 /* [R^T | -R^T t] of pose_enc. */
 static qn_value *make_extrinsics(qn_builder *b, qn_value *pose) {
     qn_value *r = rotation_back(b, qn_layer_slice(b, NULL, pose, 2, 3, 7));
-    qn_value *t = op(b, QN_OP_Unsqueeze, qn_layer_slice(b, NULL, pose, 2, 0, 3), qn_build_ints(b, QN_DIMS(3)));
+    qn_value *t = qn_build_by_ints(b, QN_OP_Unsqueeze, NULL, qn_layer_slice(b, NULL, pose, 2, 0, 3), QN_DIMS(3));
     qn_value *parts[] = {r, qn_build_unary(b, QN_OP_Neg, NULL, op(b, QN_OP_MatMul, r, t))};
     return qn_layer_concat(b, "extrinsics", 3, parts, 2);
 }
@@ -62,10 +62,11 @@ static qn_value *make_intrinsics(qn_builder *b, const qn_da3_scene *scene, qn_va
     /* from [fy, fx], and from [H/2, W/2], to the nine entries */
     static const float focal_at[2 * 9] = {[4] = 1, [9 + 0] = 1}, middle_at[2 * 9] = {[5] = 1, [9 + 2] = 1};
     static const float corner[9] = {[8] = 1};
-    qn_value *half = op(b, QN_OP_Mul, qn_da3_to_float(b, scene->size), qn_build_float(b, 0.5f)); /* [2] */
-    qn_value *fov = op(b, QN_OP_Mul, qn_layer_slice(b, NULL, pose, 2, 7, 9), qn_build_float(b, 0.5f));
-    qn_value *tan = op(b, QN_OP_Max, qn_build_unary(b, QN_OP_Tan, NULL, fov), qn_build_float(b, 1e-6f));
-    qn_value *focal = op(b, QN_OP_MatMul, op(b, QN_OP_Div, half, tan), constant(b, focal_at, 2, 9)); /* [B, N, 9] */
+    qn_value *half = qn_build_by_float(b, QN_OP_Mul, NULL, qn_layer_cast(b, NULL, scene->size, QN_F32), 0.5f); /* [2] */
+    qn_value *fov = qn_build_by_float(b, QN_OP_Mul, NULL, qn_layer_slice(b, NULL, pose, 2, 7, 9), 0.5f);
+    qn_value *tan = qn_build_by_float(b, QN_OP_Max, NULL, qn_build_unary(b, QN_OP_Tan, NULL, fov), 1e-6f);
+    qn_value *focal = op(b, QN_OP_Div, half, tan);                                                    /* [B, N, 2] */
+    focal = op(b, QN_OP_MatMul, focal, constant(b, focal_at, 2, 9));                                  /* [B, N, 9] */
     qn_value *middle = op(b, QN_OP_MatMul, half, constant(b, middle_at, 2, 9));                      /* [9] */
     qn_value *k = op(b, QN_OP_Add, focal, op(b, QN_OP_Add, middle, qn_build_floats(b, corner, 9)));
     return qn_layer_reshape(b, "intrinsics", k, QN_DIMS(0, 0, 3, 3));

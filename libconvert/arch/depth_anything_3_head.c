@@ -9,8 +9,6 @@
  */
 #include "arch/depth_anything_3.h"
 
-#include <math.h>
-
 enum { HEAD = 32, RAY = 6 }; /* channels before the last product; numbers of a ray */
 
 static qn_value *op(qn_builder *b, qn_op kind, qn_value *x, qn_value *y) { return qn_build_binary(b, kind, NULL, x, y); }
@@ -19,33 +17,25 @@ static qn_value *op(qn_builder *b, qn_op kind, qn_value *x, qn_value *y) { retur
 
 /* Half sides of the picture when half its diagonal is 1: float32 [2], of height and width. */
 static qn_value *half_sides(qn_builder *b, const qn_da3_scene *scene) {
-    qn_value *size = qn_da3_to_float(b, scene->size);
-    return op(b, QN_OP_Div, size, op(b, QN_OP_ReduceL2, size, qn_build_ints(b, QN_DIMS(0))));
+    qn_value *size = qn_layer_cast(b, NULL, scene->size, QN_F32);
+    return op(b, QN_OP_Div, size, qn_build_by_ints(b, QN_OP_ReduceL2, NULL, size, QN_DIMS(0)));
 }
 
 /* The code of n cells along a side: [channels / 2, n], scaled by 1/10. `half`: float32 [1]. */
 static qn_value *code_side(qn_builder *b, int64_t channels, qn_value *n, qn_value *half) {
-    const int64_t quarter = channels / 4;
-    float *omega = qn_arena_array(b->graph->arena, (size_t)quarter, sizeof *omega);
-    if (!omega) {
-        qn_build_try(b, qn_fail_memory(b->ctx, sizeof *omega * (size_t)quarter, "frequencies"));
-        return NULL;
-    }
-    for (int64_t i = 0; i < quarter; i++)
-        omega[i] = (float)pow(100, -(double)i / (double)quarter);
-    qn_value *count = qn_da3_to_float(b, n), *at = qn_da3_to_float(b, qn_da3_range(b, n));
-    at = op(b, QN_OP_Add, op(b, QN_OP_Mul, at, qn_build_float(b, 2)), qn_build_float(b, 1));
+    qn_value *count = qn_layer_cast(b, NULL, n, QN_F32), *at = qn_layer_cast(b, NULL, qn_layer_range(b, n), QN_F32);
+    at = qn_build_by_float(b, QN_OP_Add, NULL, qn_build_by_float(b, QN_OP_Mul, NULL, at, 2), 1);
     at = op(b, QN_OP_Div, op(b, QN_OP_Mul, op(b, QN_OP_Sub, at, count), half), count);      /* [n] */
-    qn_value *frequency = op(b, QN_OP_Unsqueeze, qn_build_floats(b, omega, quarter), qn_build_ints(b, QN_DIMS(1)));
+    qn_value *frequency = qn_build_by_ints(b, QN_OP_Unsqueeze, NULL, qn_da3_frequencies(b, channels / 4), QN_DIMS(1));
     qn_value *angle = op(b, QN_OP_Mul, frequency, at);                                      /* [channels / 4, n] */
     qn_value *both[] = {qn_build_unary(b, QN_OP_Sin, NULL, angle), qn_build_unary(b, QN_OP_Cos, NULL, angle)};
-    return op(b, QN_OP_Mul, qn_layer_concat(b, NULL, 0, both, 2), qn_build_float(b, 0.1f));
+    return qn_build_by_float(b, QN_OP_Mul, NULL, qn_layer_concat(b, NULL, 0, both, 2), 0.1f);
 }
 
 /* Zeros before or behind the channels of a side's code: float32 [1, channels, ...] of the rank-4 shape `dims`. */
 static qn_value *place_side(qn_builder *b, qn_value *code, int64_t before, int64_t behind, const int64_t *dims) {
     const int64_t pads[] = {before, 0, behind, 0};
-    code = op(b, QN_OP_Pad, code, qn_build_ints(b, pads, 4));
+    code = qn_build_by_ints(b, QN_OP_Pad, NULL, code, pads, 4);
     return qn_layer_reshape(b, NULL, code, dims, 4);
 }
 
@@ -64,8 +54,9 @@ static qn_value *add_places(void *user, qn_value *x) {
     const int64_t n = p->channels;
     b->in_float32 = true;
     qn_value *half = half_sides(b, p->scene);
-    qn_value *u = code_side(b, n, qn_layer_dims(b, x, 3, 4), qn_layer_slice(b, NULL, half, 0, 1, 2));
-    qn_value *v = code_side(b, n, qn_layer_dims(b, x, 2, 3), qn_layer_slice(b, NULL, half, 0, 0, 1));
+    qn_value *half_width = qn_layer_slice(b, NULL, half, 0, 1, 2), *half_height = qn_layer_slice(b, NULL, half, 0, 0, 1);
+    qn_value *u = code_side(b, n, qn_layer_dims(b, x, 3, 4), half_width);
+    qn_value *v = code_side(b, n, qn_layer_dims(b, x, 2, 3), half_height);
     b->in_float32 = false;
     u = place_side(b, u, 0, n / 2, (const int64_t[]){1, n, 1, -1});
     v = place_side(b, v, n / 2, 0, (const int64_t[]){1, n, -1, 1});
@@ -74,16 +65,12 @@ static qn_value *add_places(void *user, qn_value *x) {
 
 /* ---- towers --------------------------------------------------------------------------------------------------- */
 
-static const char *name_of(qn_builder *b, const qn_da3 *m, const char *part) {
-    return qn_build_name(b, "%s%s", m->dpt.prefix, part);
-}
-
 /* Features [V, h w, D'] of a level as a map of the channels of fusion. */
 static qn_value *make_map(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, int level, qn_value *x) {
     const int64_t dual = m->start >= 0;
     places p = {b, scene, m->dpt.channels[level]};
     if (dual)
-        x = qn_layer_norm(b, name_of(b, m, "norm"), x, m->dpt.hidden, 1e-5);
+        x = qn_layer_norm(b, qn_dpt_name(b, &m->dpt, "norm"), x, m->dpt.hidden, 1e-5);
     x = qn_tokens_to_map(b, NULL, x, m->dpt.hidden, scene->grid);
     x = qn_dpt_reassemble(b, &m->dpt, level, x, dual ? add_places : NULL, &p);
     return qn_dpt_conv(b, &m->dpt, level, x);
@@ -98,26 +85,26 @@ static qn_value *finish(qn_builder *b, const char *name, qn_value *x, int64_t in
 
 static void give(qn_builder *b, const qn_da3_scene *scene, const char *name, qn_value *x, qn_value *size, int64_t n) {
     qn_value *dims[] = {scene->batch, scene->views, size, qn_build_ints(b, &n, 1)};
-    qn_build_output(b, name, qn_da3_reshape(b, name, x, dims, n ? 4 : 3));
+    qn_build_output(b, name, qn_layer_reshape_parts(b, name, x, dims, n ? 4 : 3));
 }
 
 static qn_value *one_more(qn_builder *b, qn_value *x) {
-    return op(b, QN_OP_Add, qn_build_unary(b, QN_OP_Exp, NULL, x), qn_build_float(b, 1));
+    return qn_build_by_float(b, QN_OP_Add, NULL, qn_build_unary(b, QN_OP_Exp, NULL, x), 1);
 }
 
 static void decode_depth(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, qn_value *x) {
     const int64_t half = m->dpt.fusion / 2;
     places p = {b, scene, half};
-    x = qn_layer_conv(b, name_of(b, m, "scratch.output_conv1"), x, (qn_conv_shape){m->dpt.fusion, half, 3, 1, 1, true});
+    x = qn_layer_conv(b, qn_dpt_name(b, &m->dpt, "scratch.output_conv1"), x, (qn_conv_shape){m->dpt.fusion, half, 3, 1, 1, true});
     x = qn_layer_resize(b, NULL, x, scene->size, QN_BILINEAR_CORNERS); /* [V, half, H, W] */
     if (m->start < 0) {
-        qn_value *sky = finish(b, name_of(b, m, "scratch.sky_output_conv2"), x, half, 1);
-        x = finish(b, name_of(b, m, "scratch.output_conv2"), x, half, 1);
+        qn_value *sky = finish(b, qn_dpt_name(b, &m->dpt, "scratch.sky_output_conv2"), x, half, 1);
+        x = finish(b, qn_dpt_name(b, &m->dpt, "scratch.output_conv2"), x, half, 1);
         give(b, scene, "depth", qn_build_unary(b, QN_OP_Exp, NULL, x), scene->size, 0);
         give(b, scene, "sky", qn_build_unary(b, QN_OP_Relu, NULL, sky), scene->size, 0);
         return;
     }
-    x = finish(b, name_of(b, m, "scratch.output_conv2"), add_places(&p, x), half, 2);
+    x = finish(b, qn_dpt_name(b, &m->dpt, "scratch.output_conv2"), add_places(&p, x), half, 2);
     give(b, scene, "depth", qn_build_unary(b, QN_OP_Exp, NULL, qn_layer_slice(b, NULL, x, 1, 0, 1)), scene->size, 0);
     give(b, scene, "depth_conf", one_more(b, qn_layer_slice(b, NULL, x, 1, 1, 2)), scene->size, 0);
 }
@@ -131,17 +118,16 @@ static void decode_rays(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scen
         x = qn_layer_conv(b, qn_build_name(b, "%sscratch.output_conv1_aux.3.%d", m->dpt.prefix, i), x,
                           (qn_conv_shape){in, out, 3, 1, 1, true});
     }
-    x = qn_layer_conv(b, name_of(b, m, "scratch.output_conv2_aux.3.0"), add_places(&p, x),
+    x = qn_layer_conv(b, qn_dpt_name(b, &m->dpt, "scratch.output_conv2_aux.3.0"), add_places(&p, x),
                       (qn_conv_shape){half, HEAD, 3, 1, 1, true});
     x = qn_layer_transpose(b, NULL, x, QN_DIMS(0, 2, 3, 1));                                /* [V, 8 h, 8 w, 32] */
-    x = qn_layer_norm(b, name_of(b, m, "scratch.output_conv2_aux.3.2"), x, HEAD, 1e-5);
+    x = qn_layer_norm(b, qn_dpt_name(b, &m->dpt, "scratch.output_conv2_aux.3.2"), x, HEAD, 1e-5);
     x = qn_build_unary(b, QN_OP_Relu, NULL, x);
-    const char *last = name_of(b, m, "scratch.output_conv2_aux.3.5");
-    qn_value *w = qn_build_weight(b, qn_build_name(b, "%s.weight", last), QN_DIMS(RAY + 1, HEAD, 1, 1));
-    qn_value *in[] = {x, qn_layer_reshape(b, NULL, w, QN_DIMS(RAY + 1, HEAD)),
-                      qn_build_weight(b, qn_build_name(b, "%s.bias", last), QN_DIMS(RAY + 1))};
-    const qn_attr attr = QN_INT("trans_w", 1);
-    x = qn_build_op(b, QN_OP_Linear, last, in, 3, &attr, 1);                                /* [V, 8 h, 8 w, 7] */
+    const char *last = qn_dpt_name(b, &m->dpt, "scratch.output_conv2_aux.3.5");
+    qn_value *weight = qn_build_weight(b, qn_build_name(b, "%s.weight", last), QN_DIMS(RAY + 1, HEAD, 1, 1));
+    weight = qn_layer_reshape(b, NULL, weight, QN_DIMS(RAY + 1, HEAD));
+    qn_value *bias = qn_build_weight(b, qn_build_name(b, "%s.bias", last), QN_DIMS(RAY + 1));
+    x = qn_layer_linear_by(b, last, x, weight, bias);                                       /* [V, 8 h, 8 w, 7] */
     qn_value *size = qn_layer_dims(b, x, 1, 3);
     give(b, scene, "ray", qn_layer_slice(b, NULL, x, 3, 0, RAY), size, RAY);
     give(b, scene, "ray_conf", one_more(b, qn_layer_slice(b, NULL, x, 3, RAY, RAY + 1)), size, 0);

@@ -18,44 +18,29 @@
 typedef struct release {
     const qn_dinov2_names *encoder;
     const char *encoder_prefix;
-    qn_dpt_names dpt;
+    const qn_dpt_names *dpt;
+    const char *dpt_prefix;
     const char *conv1, *conv2, *conv3;
-    const char *unused;   /* the first fusion has no finer map to add, but the release has the weights for one */
 } release;
 
 static const release g_hugging_face = {
     .encoder = &qn_dinov2_hugging_face,
     .encoder_prefix = "backbone.",
-    .dpt = {.project = {"neck.reassemble_stage.layers.0.projection", "neck.reassemble_stage.layers.1.projection",
-                        "neck.reassemble_stage.layers.2.projection", "neck.reassemble_stage.layers.3.projection"},
-            .resize = {"neck.reassemble_stage.layers.0.resize", "neck.reassemble_stage.layers.1.resize",
-                       "neck.reassemble_stage.layers.2.resize", "neck.reassemble_stage.layers.3.resize"},
-            .conv = {"neck.convs.0", "neck.convs.1", "neck.convs.2", "neck.convs.3"},
-            .fuse = {"neck.fusion_stage.layers.0", "neck.fusion_stage.layers.1", "neck.fusion_stage.layers.2",
-                     "neck.fusion_stage.layers.3"},
-            .lateral = "residual_layer1", .body = "residual_layer2", .conv1 = "convolution1", .conv2 = "convolution2",
-            .out = "projection"},
+    .dpt = &qn_dpt_hugging_face,
+    .dpt_prefix = "neck.",
     .conv1 = "head.conv1",
     .conv2 = "head.conv2",
     .conv3 = "head.conv3",
-    .unused = "neck.fusion_stage.layers.0.residual_layer1.*",
 };
 
 static const release g_original = {
     .encoder = &qn_dinov2_original,
     .encoder_prefix = "pretrained.",
-    .dpt = {.project = {"depth_head.projects.0", "depth_head.projects.1", "depth_head.projects.2", "depth_head.projects.3"},
-            .resize = {"depth_head.resize_layers.0", "depth_head.resize_layers.1", "depth_head.resize_layers.2",
-                       "depth_head.resize_layers.3"},
-            .conv = {"depth_head.scratch.layer1_rn", "depth_head.scratch.layer2_rn", "depth_head.scratch.layer3_rn",
-                     "depth_head.scratch.layer4_rn"},
-            .fuse = {"depth_head.scratch.refinenet4", "depth_head.scratch.refinenet3", "depth_head.scratch.refinenet2",
-                     "depth_head.scratch.refinenet1"},
-            .lateral = "resConfUnit1", .body = "resConfUnit2", .conv1 = "conv1", .conv2 = "conv2", .out = "out_conv"},
+    .dpt = &qn_dpt_original,
+    .dpt_prefix = "depth_head.",
     .conv1 = "depth_head.scratch.output_conv1",
     .conv2 = "depth_head.scratch.output_conv2.0",
     .conv3 = "depth_head.scratch.output_conv2.2",
-    .unused = "depth_head.scratch.refinenet4.resConfUnit1.*",
 };
 
 typedef struct model {
@@ -205,8 +190,8 @@ static qn_value *make_head(qn_builder *b, const model *m, qn_value *x, qn_value 
     x = qn_layer_conv(b, m->release->conv3, x, (qn_conv_shape){m->head, 1, 1, 1, 0, true});
     x = qn_build_unary(b, m->metric ? QN_OP_Sigmoid : QN_OP_Relu, qn_build_name(b, "%s.activation", m->release->conv3), x);
     if (m->max_depth != 1)
-        x = qn_build_binary(b, QN_OP_Mul, NULL, x, qn_build_float(b, (float)m->max_depth));
-    return qn_build_binary(b, QN_OP_Squeeze, "predicted_depth", x, qn_build_ints(b, QN_DIMS(1)));
+        x = qn_build_by_float(b, QN_OP_Mul, NULL, x, (float)m->max_depth);
+    return qn_build_by_ints(b, QN_OP_Squeeze, "predicted_depth", x, QN_DIMS(1));
 }
 
 static void build(qn_builder *b, const model *m) {
@@ -221,7 +206,8 @@ static void build(qn_builder *b, const model *m) {
     for (int i = 0; i < QN_DPT_LEVELS; i++)
         maps[i] = make_map(b, m, i, states[i], grid);
     (void)qn_dpt_fuse_all(b, &m->dpt, "", maps, fused);
-    qn_build_unused(b, m->release->unused);
+    /* the first fusion has no finer map to add, but the release has the weights for one */
+    qn_build_unused(b, qn_build_name(b, "%s%s.%s.*", m->dpt.prefix, m->dpt.names->fuse[0], m->dpt.names->lateral));
     qn_build_photo(b, &(qn_preprocess){.size = QN_SIZE_ASPECT, .height = 518, .width = 518, .multiple = (int32_t)patch,
                                        .interpolation = QN_INTERPOLATE_BICUBIC, .antialias = true, .rescale = 1.0 / 255,
                                        .mean = QN_IMAGENET_MEAN, .std = QN_IMAGENET_STD});
@@ -243,7 +229,7 @@ void qn_arch_depth_anything_v2_build(qn_builder *b) {
         return;
     m.encoder.names = m.release->encoder;
     m.encoder.prefix = m.release->encoder_prefix;
-    m.dpt.names = &m.release->dpt;
-    m.dpt.prefix = "";
+    m.dpt.names = m.release->dpt;
+    m.dpt.prefix = m.release->dpt_prefix;
     build(b, &m);
 }

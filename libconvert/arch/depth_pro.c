@@ -12,8 +12,6 @@
 #include "arch/arch.h"
 #include "arch/dpt.h"
 
-static const qn_dpt_names g_names = {.conv1 = "convolution1", .conv2 = "convolution2"};
-
 /* ---- the neck ------------------------------------------------------------------------------------------------- */
 
 /* x [B, in, H, W] projected to `mid` channels and doubled n times: [B, out, 2^n H, 2^n W]. */
@@ -63,15 +61,16 @@ static void project_all(qn_builder *b, const qn_depth_pro *m, qn_value **feature
 
 /* ---- fusion and head -------------------------------------------------------------------------------------------- */
 
-/* Fuse x [B, fusion, H, W] (NULL for the first: the feature is taken as it is) and the feature of that size; doubled: */
+/* Fuse x [B, fusion, H, W] (NULL for the first: the feature is taken as it is) and the feature of that size: as large, or
+ * `twice` as large. */
 static qn_value *fuse(qn_builder *b, const qn_depth_pro *m, const char *module, qn_value *x, qn_value *feature, bool twice) {
     if (x)
         x = qn_build_binary(b, QN_OP_Add, NULL, x,
-                            qn_dpt_residual(b, &g_names, qn_build_name(b, "%s.residual_layer1", module), feature, m->fusion,
+                            qn_dpt_residual(b, &qn_dpt_hugging_face, qn_build_name(b, "%s.residual_layer1", module), feature, m->fusion,
                                             m->residual_bias));
     else
         x = feature;
-    x = qn_dpt_residual(b, &g_names, qn_build_name(b, "%s.residual_layer2", module), x, m->fusion, m->residual_bias);
+    x = qn_dpt_residual(b, &qn_dpt_hugging_face, qn_build_name(b, "%s.residual_layer2", module), x, m->fusion, m->residual_bias);
     if (twice)
         x = qn_layer_conv_transpose(b, qn_build_name(b, "%s.deconv", module), x,
                                     (qn_conv_shape){m->fusion, m->fusion, 2, 2, 0, false});
@@ -97,7 +96,7 @@ static qn_value *make_head(qn_builder *b, const qn_depth_pro *m, qn_value *x) {
     x = qn_build_unary(b, QN_OP_Relu, NULL, x);
     x = qn_layer_conv(b, "head.layers.4", x, (qn_conv_shape){LAST, 1, 1, 1, 0, true});
     x = qn_build_unary(b, QN_OP_Relu, NULL, x);
-    return qn_build_binary(b, QN_OP_Squeeze, "predicted_depth", x, qn_build_ints(b, QN_DIMS(1)));
+    return qn_build_by_ints(b, QN_OP_Squeeze, "predicted_depth", x, QN_DIMS(1));
 }
 
 /* ---- the graph ---------------------------------------------------------------------------------------------------- */

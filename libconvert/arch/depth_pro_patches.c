@@ -68,13 +68,6 @@ static qn_value *kept_cells(qn_builder *b, stitch s, int64_t side) {
     return qn_build_ints(b, cells, n);
 }
 
-/* Cells of one axis. */
-static qn_value *keep(qn_builder *b, qn_value *x, int64_t axis, qn_value *cells) {
-    qn_value *inputs[] = {x, cells};
-    const qn_attr attrs[] = {QN_INT("axis", axis)};
-    return qn_build_op(b, QN_OP_Gather, NULL, inputs, 2, attrs, 1);
-}
-
 /* Patches of `tokens` [patches, B, 1 + side side, D] as a map [B, D, H, W]. */
 static qn_value *stitched(qn_builder *b, const qn_depth_pro *m, qn_value *tokens, stitch s) {
     static const int64_t axes[] = {0, 2};
@@ -90,7 +83,7 @@ static qn_value *stitched(qn_builder *b, const qn_depth_pro *m, qn_value *tokens
     x = qn_layer_reshape(b, NULL, x, QN_DIMS(0, s.n * side, s.n * side, hidden));
     if (s.crop) {
         qn_value *cells = kept_cells(b, s, side);
-        x = keep(b, keep(b, x, 1, cells), 2, cells);
+        x = qn_layer_gather(b, NULL, qn_layer_gather(b, NULL, x, cells, 1), cells, 2);
     }
     return qn_layer_transpose(b, NULL, x, QN_DIMS(0, 3, 1, 2));
 }

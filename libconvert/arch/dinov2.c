@@ -91,36 +91,38 @@ const char *qn_dinov2_name(qn_builder *b, const qn_dinov2 *d, const char *part) 
 }
 
 qn_value *qn_patch_grid(qn_builder *b, qn_value *image, int64_t patch) {
-    return qn_build_binary(b, QN_OP_Div, NULL, qn_layer_dims(b, image, 2, 4), qn_build_ints(b, &patch, 1));
+    return qn_build_by_ints(b, QN_OP_Div, NULL, qn_layer_dims(b, image, 2, 4), &patch, 1);
+}
+
+qn_value *qn_patch_count(qn_builder *b, qn_value *grid) {
+    qn_value *rows = qn_layer_slice(b, NULL, grid, 0, 0, 1), *columns = qn_layer_slice(b, NULL, grid, 0, 1, 2);
+    return qn_build_binary(b, QN_OP_Mul, NULL, rows, columns);
 }
 
 qn_value *qn_tokens_to_map(qn_builder *b, const char *name, qn_value *tokens, int64_t n, qn_value *grid) {
     qn_value *turned = qn_layer_transpose(b, NULL, tokens, QN_DIMS(0, 2, 1)); /* [B, n, h w] */
     qn_value *dims[] = {qn_build_ints(b, QN_DIMS(0, n)), grid};
-    return qn_layer_reshape_to(b, name, turned, qn_layer_concat(b, NULL, 0, dims, 2)); /* [B, n, h, w] */
+    return qn_layer_reshape_parts(b, name, turned, dims, 2); /* [B, n, h, w] */
 }
 
 /* The maps [1, hidden, side, side] of positions at the grid, [1, hidden, h w], in steps of side / (n + offset). */
 static qn_value *resize_with_offset(qn_builder *b, const qn_dinov2 *d, qn_value *x, qn_value *grid) {
     static const int64_t axes[] = {2, 3};
-    const qn_attr to_float[] = {QN_INT("to", QN_F32)};
     const qn_attr cubic[] = {QN_STRING("mode", "cubic"), QN_STRING("coordinate_transformation_mode", "half_pixel"),
                              QN_FLOAT("cubic_coeff_a", -0.75f), QN_INTS("axes", 2, axes)};
     const qn_attr keep[] = {QN_INT("keepdims", 1)};
     qn_value *side = qn_build_float(b, (float)d->side);
-    qn_value *n = qn_build_op(b, QN_OP_Cast, NULL, &grid, 1, to_float, 1);
+    qn_value *n = qn_layer_cast(b, NULL, grid, QN_F32);
     /* 0 when both sides are those of the table, else 1 */
     qn_value *away = qn_build_unary(b, QN_OP_Abs, NULL, qn_build_binary(b, QN_OP_Sub, NULL, n, side));
     qn_value *all[] = {away, qn_build_ints(b, QN_DIMS(0))};
-    away = qn_build_binary(b, QN_OP_Min, NULL, qn_build_op(b, QN_OP_ReduceMax, NULL, all, 2, keep, 1), qn_build_float(b, 1));
-    n = qn_build_binary(b, QN_OP_Add, NULL, n, qn_build_binary(b, QN_OP_Mul, NULL, away, qn_build_float(b, (float)d->offset)));
+    away = qn_build_by_float(b, QN_OP_Min, NULL, qn_build_op(b, QN_OP_ReduceMax, NULL, all, 2, keep, 1), 1);
+    n = qn_build_binary(b, QN_OP_Add, NULL, n, qn_build_by_float(b, QN_OP_Mul, NULL, away, (float)d->offset));
     qn_value *inputs[] = {x, NULL, qn_build_binary(b, QN_OP_Div, NULL, n, side)};
     x = qn_build_op(b, QN_OP_Resize, NULL, inputs, 3, cubic, 4);
     /* floor(side * scale) is n again; said in dimensions of the image */
-    qn_value *cells = qn_build_binary(b, QN_OP_Mul, NULL, qn_layer_slice(b, NULL, grid, 0, 0, 1),
-                                      qn_layer_slice(b, NULL, grid, 0, 1, 2));
-    qn_value *dims[] = {qn_build_ints(b, QN_DIMS(1, d->hidden)), cells};
-    return qn_layer_reshape_to(b, NULL, x, qn_layer_concat(b, NULL, 0, dims, 2));
+    qn_value *dims[] = {qn_build_ints(b, QN_DIMS(1, d->hidden)), qn_patch_count(b, grid)};
+    return qn_layer_reshape_parts(b, NULL, x, dims, 2);
 }
 
 /* The table [1, 1 + side side, hidden] for an image: [1, 1 + h w, hidden]. */

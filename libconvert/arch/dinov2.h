@@ -56,6 +56,8 @@ qn_value *qn_dinov2_run(qn_builder *b, const qn_dinov2 *d, qn_value *pixels, con
 
 /** Patches of `image` [B, C, H, W] along height and width: int64 [2], {H / patch, W / patch}. */
 qn_value *qn_patch_grid(qn_builder *b, qn_value *image, int64_t patch);
+/** h w of a grid {h, w}: int64 [1]. */
+qn_value *qn_patch_count(qn_builder *b, qn_value *grid);
 /** Tokens [B, h w, n] as a map [B, n, h, w]; `grid` is int64 [2], {h, w}. */
 qn_value *qn_tokens_to_map(qn_builder *b, const char *name, qn_value *tokens, int64_t n, qn_value *grid);
 

@@ -2,16 +2,42 @@
 
 #include <math.h>
 
-static const char *name_of(qn_builder *b, const qn_dpt *d, const char *part) {
+const qn_dpt_names qn_dpt_hugging_face = {
+    .project = {"reassemble_stage.layers.0.projection", "reassemble_stage.layers.1.projection",
+                "reassemble_stage.layers.2.projection", "reassemble_stage.layers.3.projection"},
+    .resize = {"reassemble_stage.layers.0.resize", "reassemble_stage.layers.1.resize", "reassemble_stage.layers.2.resize",
+               "reassemble_stage.layers.3.resize"},
+    .conv = {"convs.0", "convs.1", "convs.2", "convs.3"},
+    .fuse = {"fusion_stage.layers.0", "fusion_stage.layers.1", "fusion_stage.layers.2", "fusion_stage.layers.3"},
+    .lateral = "residual_layer1",
+    .body = "residual_layer2",
+    .conv1 = "convolution1",
+    .conv2 = "convolution2",
+    .out = "projection",
+};
+
+const qn_dpt_names qn_dpt_original = {
+    .project = {"projects.0", "projects.1", "projects.2", "projects.3"},
+    .resize = {"resize_layers.0", "resize_layers.1", "resize_layers.2", "resize_layers.3"},
+    .conv = {"scratch.layer1_rn", "scratch.layer2_rn", "scratch.layer3_rn", "scratch.layer4_rn"},
+    .fuse = {"scratch.refinenet4", "scratch.refinenet3", "scratch.refinenet2", "scratch.refinenet1"},
+    .lateral = "resConfUnit1",
+    .body = "resConfUnit2",
+    .conv1 = "conv1",
+    .conv2 = "conv2",
+    .out = "out_conv",
+};
+
+const char *qn_dpt_name(qn_builder *b, const qn_dpt *d, const char *part) {
     return qn_build_name(b, "%s%s", d->prefix, part);
 }
 
 qn_value *qn_dpt_reassemble(qn_builder *b, const qn_dpt *d, int level, qn_value *map,
                             qn_value *(*between)(void *user, qn_value *map), void *user) {
     const int64_t c = d->channels[level];
-    const char *resize = name_of(b, d, d->names->resize[level]);
+    const char *resize = qn_dpt_name(b, d, d->names->resize[level]);
     const double factor = d->factors[level];
-    map = qn_layer_conv(b, name_of(b, d, d->names->project[level]), map, (qn_conv_shape){d->hidden, c, 1, 1, 0, true});
+    map = qn_layer_conv(b, qn_dpt_name(b, d, d->names->project[level]), map, (qn_conv_shape){d->hidden, c, 1, 1, 0, true});
     if (between)
         map = between(user, map);
     if (factor > 1) {
@@ -24,7 +50,7 @@ qn_value *qn_dpt_reassemble(qn_builder *b, const qn_dpt *d, int level, qn_value 
 }
 
 qn_value *qn_dpt_conv(qn_builder *b, const qn_dpt *d, int level, qn_value *map) {
-    return qn_layer_conv(b, name_of(b, d, d->names->conv[level]), map,
+    return qn_layer_conv(b, qn_dpt_name(b, d, d->names->conv[level]), map,
                          (qn_conv_shape){d->channels[level], d->fusion, 3, 1, 1, false});
 }
 

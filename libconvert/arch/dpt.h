@@ -18,16 +18,20 @@ typedef struct qn_dpt_names {
     /* of a fusion */
     const char *lateral, *body, *conv1, *conv2, *out;
 } qn_dpt_names;
+/** Hugging Face's, and the original's. */
+extern const qn_dpt_names qn_dpt_hugging_face, qn_dpt_original;
 
 typedef struct qn_dpt {
     const qn_dpt_names *names;
-    const char *prefix;                /**< of every name */
+    const char *prefix;                /**< of every name: "neck." */
     int64_t hidden;                    /**< channels of the states */
     int64_t channels[QN_DPT_LEVELS];   /**< of the maps */
     double factors[QN_DPT_LEVELS];     /**< of the maps' sizes to the grid: whole numbers, or 1 over one */
     int64_t fusion;                    /**< channels while fusing */
 } qn_dpt;
 
+/** A name of the decoder: prefix and `part`. */
+const char *qn_dpt_name(qn_builder *b, const qn_dpt *d, const char *part);
 /** A map of the grid [B, hidden, h, w] projected and resized, before `conv`: [B, channels[level], h', w']. `between` (or
  *  NULL) is applied to what the projection gives. */
 qn_value *qn_dpt_reassemble(qn_builder *b, const qn_dpt *d, int level, qn_value *map,

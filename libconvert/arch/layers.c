@@ -14,9 +14,14 @@ static qn_value *bias_of(qn_builder *b, const char *module, int64_t n, bool ther
 static int32_t count_inputs(const qn_value *last) { return last ? 3 : 2; }
 
 qn_value *qn_layer_linear(qn_builder *b, const char *name, qn_value *x, int64_t in, int64_t out, bool bias) {
-    qn_value *inputs[] = {x, weight_of(b, name, QN_DIMS(out, in)), bias_of(b, name, out, bias)};
+    qn_value *weight = weight_of(b, name, QN_DIMS(out, in));
+    return qn_layer_linear_by(b, name, x, weight, bias_of(b, name, out, bias));
+}
+
+qn_value *qn_layer_linear_by(qn_builder *b, const char *name, qn_value *x, qn_value *weight, qn_value *bias) {
+    qn_value *inputs[] = {x, weight, bias};
     const qn_attr attrs[] = {QN_INT("trans_w", 1)};
-    return qn_build_op(b, QN_OP_Linear, name, inputs, count_inputs(inputs[2]), attrs, 1);
+    return qn_build_op(b, QN_OP_Linear, name, inputs, count_inputs(bias), attrs, 1);
 }
 
 qn_value *qn_layer_conv(qn_builder *b, const char *name, qn_value *x, qn_conv_shape s) {
@@ -70,6 +75,10 @@ qn_value *qn_layer_reshape_to(qn_builder *b, const char *name, qn_value *x, qn_v
     return qn_build_binary(b, QN_OP_Reshape, name, x, dims);
 }
 
+qn_value *qn_layer_reshape_parts(qn_builder *b, const char *name, qn_value *x, qn_value *const *parts, int32_t n) {
+    return qn_layer_reshape_to(b, name, x, qn_layer_concat(b, NULL, 0, parts, n));
+}
+
 qn_value *qn_layer_transpose(qn_builder *b, const char *name, qn_value *x, const int64_t *perm, int32_t rank) {
     const qn_attr attrs[] = {QN_INTS("perm", rank, perm)};
     return qn_build_op(b, QN_OP_Transpose, name, &x, 1, attrs, 1);
@@ -85,9 +94,27 @@ qn_value *qn_layer_concat(qn_builder *b, const char *name, int64_t axis, qn_valu
     return qn_build_op(b, QN_OP_Concat, name, in, n, attrs, 1);
 }
 
+qn_value *qn_layer_gather(qn_builder *b, const char *name, qn_value *x, qn_value *index, int64_t axis) {
+    qn_value *inputs[] = {x, index};
+    const qn_attr attrs[] = {QN_INT("axis", axis)};
+    return qn_build_op(b, QN_OP_Gather, name, inputs, 2, attrs, 1);
+}
+
 qn_value *qn_layer_dims(qn_builder *b, qn_value *x, int64_t begin, int64_t end) {
     const qn_attr attrs[] = {QN_INT("start", begin), QN_INT("end", end)};
     return qn_build_op(b, QN_OP_Shape, NULL, &x, 1, attrs, 2);
+}
+
+qn_value *qn_layer_range(qn_builder *b, qn_value *n) {
+    const int64_t zero = 0, one = 1;
+    qn_value *inputs[] = {qn_build_ints(b, &zero, -1), qn_build_by_ints(b, QN_OP_Squeeze, NULL, n, QN_DIMS(0)),
+                          qn_build_ints(b, &one, -1)};
+    return qn_build_op(b, QN_OP_Range, NULL, inputs, 3, NULL, 0);
+}
+
+qn_value *qn_layer_cast(qn_builder *b, const char *name, qn_value *x, qn_dtype dtype) {
+    const qn_attr attrs[] = {QN_INT("to", dtype)};
+    return qn_build_op(b, QN_OP_Cast, name, &x, 1, attrs, 1);
 }
 
 /* ---- resampling --------------------------------------------------------------------------------------------- */

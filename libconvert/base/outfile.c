@@ -99,8 +99,7 @@ qn_status qn_outfile_create(qn_context *ctx, const char *path, qn_outfile **out)
         release(f);
         return qn_fail_memory(ctx, n, "an output file");
     }
-    struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+    if (qn_path_is_folder(path)) {
         release(f);
         return qn_fail(ctx, QN_SYSTEM, "%s: is a folder", path);
     }

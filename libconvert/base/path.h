@@ -1,4 +1,4 @@
-/* Parts of a file's name. */
+/* Paths: the parts of a file's name, and what is there. */
 #ifndef QN_BASE_PATH_H
 #define QN_BASE_PATH_H
 
@@ -10,6 +10,9 @@ const char *qn_path_name(const char *path);
 char *qn_path_folder(const char *path);
 /** True when the text ends with `ending` (".npz"). */
 bool qn_path_ends_with(const char *path, const char *ending);
+/** True when there is a regular file, or a folder; links are followed. */
+bool qn_path_is_file(const char *path);
+bool qn_path_is_folder(const char *path);
 /** True when `path` lies in `folder`, at any depth; both resolved (realpath). */
 bool qn_path_is_inside(const char *folder, const char *path);
 

@@ -15,6 +15,7 @@ static void nearest(const qn_axis *a, float scale, int64_t i) {
 
 /* Where output i lies in the input: the scale is a float32, the place is not rounded. */
 static double source(float scale, int64_t i) { return (double)scale * ((double)i + 0.5) - 0.5; }
+
 static void bilinear(const qn_axis *a, float scale, int64_t i) {
     const double at = fmax(source(scale, i), 0);
     int64_t first = (int64_t)at;

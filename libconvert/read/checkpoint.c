@@ -4,21 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/path.h"
 
 enum { MAX_CONFIG = 4 << 20, MAX_INDEX = 100000000, MAX_FILES = 100000 };
-
-static bool is_file(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-static bool is_folder(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 static qn_status join(qn_context *ctx, qn_checkpoint *c, const char *name, const char **out) {
     *out = qn_arena_printf(c->arena, "%s/%s", c->folder, name);
@@ -106,7 +95,7 @@ static qn_status find_shard(qn_context *ctx, qn_checkpoint *c, qn_table *shards,
     if (!is_plain_name(name))
         return qn_json_fail(map, tensor, "is in '%.100s', which is no safetensors file of this folder", name);
     QN_TRY(join(ctx, c, name, &path));
-    if (!is_file(path))
+    if (!qn_path_is_file(path))
         return qn_json_fail(map, tensor, "is in '%.100s', which is not there", name);
     if (!is_at_home(c, path))
         return qn_json_fail(map, tensor, "is in '%.100s', a link that leads out of the folder", name);
@@ -184,13 +173,13 @@ static qn_status open_shards(qn_context *ctx, qn_checkpoint *c, const char *path
 
 static qn_status open_files(qn_context *ctx, qn_checkpoint *c) {
     const char *whole, *index;
-    if (!is_folder(c->path))
+    if (!qn_path_is_folder(c->path))
         return open_one(ctx, c, c->path);
     QN_TRY(join(ctx, c, "model.safetensors", &whole));
     QN_TRY(join(ctx, c, "model.safetensors.index.json", &index));
-    if (is_file(whole))
+    if (qn_path_is_file(whole))
         return open_one(ctx, c, whole);
-    return is_file(index) ? open_shards(ctx, c, index) : open_only(ctx, c);
+    return qn_path_is_file(index) ? open_shards(ctx, c, index) : open_only(ctx, c);
 }
 
 /* No two files hold a tensor of one name: check_surplus saw to that. */
@@ -218,7 +207,7 @@ static qn_status list_notes(qn_context *ctx, qn_checkpoint *c) {
     qn_table *notes = qn_table_create(c->arena);
     for (int32_t i = 0; notes && i < c->n_files; i++)
         for (int32_t k = 0; k < c->files[i].n_notes; k++) {
-            qn_safetensors_note *note = &c->files[i].notes[k];
+            qn_note *note = &c->files[i].notes[k];
             if (!qn_table_get(notes, note->key) && !qn_table_put(notes, note->key, note))
                 return qn_fail_memory(ctx, 0, "metadata");
         }
@@ -228,7 +217,7 @@ static qn_status list_notes(qn_context *ctx, qn_checkpoint *c) {
 
 static qn_status open_parts(qn_context *ctx, qn_checkpoint *c, const char *path) {
     c->path = qn_arena_strdup(c->arena, path);
-    char *folder = is_folder(path) ? strdup(path) : qn_path_folder(path);
+    char *folder = qn_path_is_folder(path) ? strdup(path) : qn_path_folder(path);
     c->folder = folder ? qn_arena_strdup(c->arena, folder) : NULL;
     free(folder);
     if (!c->path || !c->folder)
@@ -272,11 +261,11 @@ const qn_safetensors_tensor *qn_checkpoint_find(const qn_checkpoint *c, const ch
 }
 
 const char *qn_checkpoint_note(const qn_checkpoint *c, const char *key) {
-    const qn_safetensors_note *note = qn_table_get(c->notes, key);
+    const qn_note *note = qn_table_get(c->notes, key);
     return note ? note->text : NULL;
 }
 
 const char *qn_checkpoint_file(const qn_checkpoint *c, const char *name) {
     const char *path = qn_arena_printf(c->arena, "%s/%s", c->folder, name);
-    return path && is_file(path) ? path : NULL;
+    return path && qn_path_is_file(path) ? path : NULL;
 }

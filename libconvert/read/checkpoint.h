@@ -15,7 +15,7 @@ typedef struct qn_checkpoint {
     const qn_safetensors_tensor **tensors; /**< [n_tensors], file by file */
     int32_t n_tensors;
     const qn_table *by_name;     /**< name -> qn_safetensors_tensor */
-    const qn_table *notes;       /**< key -> qn_safetensors_note, of all files' __metadata__ */
+    const qn_table *notes;       /**< key -> qn_note, of all files' __metadata__ */
 } qn_checkpoint;
 
 /** Open the checkpoint at `path`: a folder with model.safetensors, with model.safetensors.index.json and the shards that it

@@ -111,7 +111,7 @@ static qn_status read_tensor(reader *r, const qn_json *header, const char *name,
 /* ---- the header --------------------------------------------------------------------------------------- */
 
 static qn_status read_notes(reader *r, const qn_json *header) {
-    qn_safetensors_note *notes;
+    qn_note *notes;
     const char *key, *text = NULL;
     json_t *value;
     qn_json o;

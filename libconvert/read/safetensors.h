@@ -29,16 +29,12 @@ typedef struct qn_safetensors_tensor {
     size_t n_bytes;
 } qn_safetensors_tensor;
 
-typedef struct qn_safetensors_note {
-    const char *key, *text;
-} qn_safetensors_note;
-
 typedef struct qn_safetensors {
     const char *path;
     const qn_safetensors_tensor *tensors;  /**< [n_tensors] in the order of their bytes */
     int32_t n_tensors;
     const qn_table *by_name;               /**< name -> qn_safetensors_tensor */
-    qn_safetensors_note *notes;            /**< [n_notes]: __metadata__ */
+    qn_note *notes;                        /**< [n_notes]: __metadata__ */
     int32_t n_notes;
     struct qn_map *map;                    /**< NULL when parsed from memory */
 } qn_safetensors;

@@ -99,6 +99,11 @@ QN_TEST(api_arrays_test_data_set) {
     expect_numbers(qn_arrays_find(arrays, "in.x"));
     expect_numbers(qn_arrays_find(arrays, "in.#1"));
     expect_numbers(qn_arrays_find(arrays, "out.y"));
+    /* for inputs: in.NAME, else NAME, else in.#INDEX */
+    assert_ptr_equal(qn_arrays_input(arrays, "x", 0), qn_arrays_find(arrays, "in.x"));
+    assert_ptr_equal(qn_arrays_input(arrays, "out.y", 1), qn_arrays_find(arrays, "out.y"));
+    assert_ptr_equal(qn_arrays_input(arrays, "unnamed", 1), qn_arrays_find(arrays, "in.#1"));
+    assert_null(qn_arrays_input(arrays, "unnamed", 2));
     qn_arrays_destroy(arrays);
     small_write(path, "\xff\xff", 2);
     ASSERT_FAILS(ctx, QN_MALFORMED, "output_0.pb", qn_arrays_load(ctx, folder, &arrays));
@@ -149,6 +154,11 @@ QN_TEST(api_arrays_npz) {
     assert_string_equal(qn_arrays_name(arrays, 1), "mid.encoder.layer.0");
     expect_numbers(qn_arrays_find(arrays, "in.x"));
     expect_numbers(qn_arrays_find(arrays, "out.y"));
+    /* for inputs: in.NAME, else NAME, else in.#INDEX */
+    assert_ptr_equal(qn_arrays_input(arrays, "x", 0), qn_arrays_find(arrays, "in.x"));
+    assert_ptr_equal(qn_arrays_input(arrays, "out.y", 1), qn_arrays_find(arrays, "out.y"));
+    assert_ptr_equal(qn_arrays_input(arrays, "unnamed", 1), qn_arrays_find(arrays, "in.#1"));
+    assert_null(qn_arrays_input(arrays, "unnamed", 2));
     qn_arrays_destroy(arrays);
     small_write(path, zip.data, zip.n - 1);
     ASSERT_FAILS(ctx, QN_MALFORMED, "golden.npz", qn_arrays_load(ctx, path, &arrays));

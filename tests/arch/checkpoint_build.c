@@ -1,8 +1,11 @@
 #include "tests/arch/checkpoint_build.h"
 
+#include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "base/checked.h"
+#include "base/glob.h"
 #include "base/half.h"
 #include "base/random.h"
 #include "tests/read/safetensors_build.h"
@@ -35,6 +38,20 @@ ckpt_tensor *ckpt_add(ckpt *c, const char *name, double mean, double spread, con
     return t;
 }
 
+void ckpt_add_module(ckpt *c, const char *prefix, bool bias, const int64_t *dims, int32_t rank) {
+    double fan_in = 1;
+    for (int32_t i = 1; i < rank; i++)
+        fan_in *= (double)dims[i];
+    (void)ckpt_add(c, qn_arena_printf(c->arena, "%s.weight", prefix), 0, 1 / sqrt(fan_in), dims, rank);
+    if (bias)
+        (void)ckpt_add(c, qn_arena_printf(c->arena, "%s.bias", prefix), 0, 0.1, dims, 1);
+}
+
+void ckpt_add_norm(ckpt *c, const char *prefix, int64_t n) {
+    (void)ckpt_add(c, qn_arena_printf(c->arena, "%s.weight", prefix), 1, 0.1, &n, 1);
+    (void)ckpt_add(c, qn_arena_printf(c->arena, "%s.bias", prefix), 0, 0.1, &n, 1);
+}
+
 ckpt_tensor *ckpt_find(const ckpt *c, const char *name) {
     for (int32_t i = 0; i < c->n; i++)
         if (strcmp(c->tensors[i].name, name) == 0)
@@ -46,6 +63,45 @@ void ckpt_remove(ckpt *c, const char *name) {
     ckpt_tensor *t = ckpt_find(c, name);
     assert_non_null(t);
     memmove(t, t + 1, sizeof *t * (size_t)(&c->tensors[--c->n] - t));
+}
+
+/* ---- changes ---------------------------------------------------------------------------------------------- */
+
+static bool fits(const char *pattern, const char *name) { return pattern && qn_glob_match(pattern, name); }
+
+static void lengthen(ckpt *c, ckpt_tensor *t) {
+    const ckpt_tensor old = *t;
+    const int64_t n = t->n / t->dims[0]++;
+    t->n += n;
+    t->data = qn_arena_alloc(c->arena, (size_t)t->n * sizeof *t->data);
+    assert_non_null(t->data);
+    memcpy(t->data, old.data, (size_t)old.n * sizeof *t->data);
+}
+
+static void reverse(ckpt_tensor *t) {
+    const ckpt_tensor old = *t;
+    for (int32_t i = 0; i < t->rank; i++)
+        t->dims[i] = old.dims[t->rank - 1 - i];
+}
+
+void ckpt_apply(ckpt *c, const ckpt_change *change) {
+    static const int64_t two = 2;
+    int32_t n = 0;
+    if (!change)
+        return;
+    if (change->longer)
+        lengthen(c, ckpt_find(c, change->longer));
+    if (change->reversed)
+        reverse(ckpt_find(c, change->reversed));
+    for (int32_t i = 0; i < c->n; i++) {
+        if (fits(change->zero, c->tensors[i].name))
+            memset(c->tensors[i].data, 0, (size_t)c->tensors[i].n * sizeof *c->tensors[i].data);
+        if (!fits(change->without, c->tensors[i].name))
+            c->tensors[n++] = c->tensors[i];
+    }
+    c->n = n;
+    if (change->surplus)
+        (void)ckpt_add(c, change->surplus, 0, 1, &two, 1);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
@@ -114,4 +170,24 @@ void ckpt_write_shards(const ckpt *c, const char *folder, int n) {
         write_file(c, folder, name, &(ckpt_storage){0}, k, n);
     }
     st_write_buf(folder, "model.safetensors.index.json", index);
+}
+
+void ckpt_write_folder(const ckpt *c, const char *name, const char *config, const ckpt_storage *storage, char *path) {
+    st_folder(name, path);
+    st_write_text(path, "config.json", config);
+    ckpt_write(c, path, storage);
+}
+
+char *ckpt_config_with(const char *config, const char *section, const char *key, const char *value) {
+    json_t *top = json_loads(config, 0, NULL);
+    json_t *object = section ? json_object_get(top, section) : top;
+    assert_non_null(object);
+    if (value)
+        assert_int_equal(json_object_set_new(object, key, json_loads(value, JSON_DECODE_ANY, NULL)), 0);
+    else
+        assert_int_equal(json_object_del(object, key), 0);
+    char *text = json_dumps(top, 0);
+    json_decref(top);
+    assert_non_null(text);
+    return text;
 }

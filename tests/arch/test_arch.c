@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/map.h"
+#include "ops/op.h"
+#include "tests/arch/tiny_da3.h"
 #include "tests/arch/tiny_dav2.h"
+#include "tests/arch/tiny_depth_pro.h"
 #include "tests/read/safetensors_build.h"
 #include "tests/read/safetensors_fit.h"
 #include "tests/structure/tree.h"
@@ -84,6 +88,38 @@ QN_TEST(arch_read) {
     ASSERT_OK(ctx, qn_arch_read(ctx, path, &graph, &info));
     assert_string_equal(graph->name, "model.safetensors");
     qn_graph_destroy(graph);
+    ckpt_end(&c);
+    qn_context_destroy(ctx);
+}
+
+/* Nodes and the names of values follow the order of the builder's calls, whichever compiler orders their arguments: packages
+ * have the same bytes. The numbers change when a graph is meant to; they are the same for gcc and clang. */
+QN_TEST(arch_order_is_of_calls) {
+    static const uint64_t wanted[] = {0x064d23892fb4de01, 0x4def5e7c9b89e73e, 0xb6f1c9c14cf7e15e};
+    char dav2[256], depth_pro[256];
+    const char *const folders[] = {dav2, tiny_da3_write("order-da3", false, NULL, NULL), depth_pro};
+    qn_context *ctx = qn_test_context();
+    ckpt c = tiny_dav2(3);
+    ckpt_write_folder(&c, "order-dav2", tiny_dav2_config, NULL, dav2);
+    tiny_depth_pro_write("order-depth-pro", NULL, NULL, depth_pro);
+    for (int i = 0; i < 3; i++) {
+        qn_graph *graph;
+        qn_arch_info info;
+        qn_buf text = QN_BUF_INIT;
+        ASSERT_OK(ctx, qn_arch_read(ctx, folders[i], &graph, &info));
+        for (const qn_node *n = graph->first; n; n = n->next) {
+            qn_buf_printf(&text, "%s", qn_op_row(n->op)->name);
+            for (int32_t k = 0; k < n->n_in; k++)
+                qn_buf_printf(&text, " %s", n->in[k] ? n->in[k]->name : "");
+            qn_buf_printf(&text, " -> %s\n", n->out[0]->name);
+        }
+        ASSERT_OK(ctx, qn_buf_check(ctx, &text));
+        const uint64_t got = qn_hash_bytes(text.data, text.n).low;
+        if (got != wanted[i])
+            fail_msg("%s: 0x%016llx", info.name, (unsigned long long)got);
+        qn_buf_free(&text);
+        qn_graph_destroy(graph);
+    }
     ckpt_end(&c);
     qn_context_destroy(ctx);
 }

@@ -16,7 +16,7 @@ typedef struct site {
     qn_checkpoint *source;
     qn_graph *graph;
     qn_builder b;
-    const qn_dropped *dropped;
+    const qn_convert_dropped *dropped;
     int32_t n_dropped;
 } site;
 
@@ -156,7 +156,7 @@ QN_TEST(arch_builder_drops_unused) {
     ASSERT_OK(s.ctx, finish(&s));
     assert_int_equal(s.n_dropped, 2);
     assert_string_equal(s.dropped[0].name, "mask");
-    assert_int_equal(s.dropped[0].n_bytes, 16);
+    assert_int_equal(s.dropped[0].bytes, 16);
     assert_string_equal(s.dropped[1].name, "old.head.weight");
     assert_null(qn_graph_find(s.graph, "mask"));
     end(&s);

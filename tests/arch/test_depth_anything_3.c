@@ -121,7 +121,7 @@ static void check_shapes(running *r, int64_t b, int64_t n, int64_t h, int64_t w)
     }
 }
 
-QN_TEST(arch_da3_shapes_of_any_number_of_views) {
+QN_TEST(arch_depth_anything_3_shapes_of_any_number_of_views) {
     running r = begin(false);
     check_shapes(&r, 1, 1, 28, 42);
     check_shapes(&r, 2, 2, 56, 56); /* the size of the table of positions */
@@ -130,7 +130,7 @@ QN_TEST(arch_da3_shapes_of_any_number_of_views) {
     end(&r);
 }
 
-QN_TEST(arch_da3_refuses_sizes_between_patches) {
+QN_TEST(arch_depth_anything_3_refuses_sizes_between_patches) {
     running r = begin(false);
     static const uint64_t seed = 1;
     set_image(&r, &seed, 1, 1, 28, 30);
@@ -141,7 +141,7 @@ QN_TEST(arch_da3_refuses_sizes_between_patches) {
 /* ---- views -------------------------------------------------------------------------------------------------- */
 
 /* Of three and more views the reference is found wherever it lies, and all others are equal. */
-QN_TEST(arch_da3_outputs_follow_their_views) {
+QN_TEST(arch_depth_anything_3_outputs_follow_their_views) {
     static const uint64_t seeds[4] = {11, 12, 13, 14};
     static const int orders[][4] = {{0, 1, 3, 2}, {3, 2, 1, 0}, {1, 2, 3, 0}};
     running r = begin(false);
@@ -164,7 +164,7 @@ QN_TEST(arch_da3_outputs_follow_their_views) {
 }
 
 /* Of two views the first is the reference, whatever they show. */
-QN_TEST(arch_da3_the_first_of_two_views_is_the_reference) {
+QN_TEST(arch_depth_anything_3_the_first_of_two_views_is_the_reference) {
     running r = begin(false);
     qn_tensor kept[OUTPUTS];
     set_image(&r, (const uint64_t[]){21, 22}, 1, 2, 28, 28);
@@ -178,7 +178,7 @@ QN_TEST(arch_da3_the_first_of_two_views_is_the_reference) {
     end(&r);
 }
 
-QN_TEST(arch_da3_views_see_their_scene_and_no_other) {
+QN_TEST(arch_depth_anything_3_views_see_their_scene_and_no_other) {
     running r = begin(false);
     qn_tensor both[OUTPUTS];
     set_image(&r, (const uint64_t[]){31, 32, 33, 34, 35, 36}, 2, 3, 28, 42);
@@ -195,7 +195,7 @@ QN_TEST(arch_da3_views_see_their_scene_and_no_other) {
     end(&r);
 }
 
-QN_TEST(arch_da3_monocular_views_are_alone) {
+QN_TEST(arch_depth_anything_3_monocular_views_are_alone) {
     running r = begin(true);
     qn_tensor both[2];
     set_image(&r, (const uint64_t[]){41, 42, 43, 44}, 2, 2, 42, 56);
@@ -231,7 +231,7 @@ static void check_extrinsics(const float *p, const float *e) {
     }
 }
 
-QN_TEST(arch_da3_cameras_are_those_of_pose_enc) {
+QN_TEST(arch_depth_anything_3_cameras_are_those_of_pose_enc) {
     enum { H = 42, W = 28 };
     static const uint64_t seeds[3] = {51, 52, 53};
     running r = begin(false);
@@ -253,7 +253,7 @@ QN_TEST(arch_da3_cameras_are_those_of_pose_enc) {
 static bool is_narrow(const qn_value *v) { return v && v->type.dtype == QN_BF16; }
 
 /* The choice of the reference view and the cameras stay in float32, the rest does not. */
-QN_TEST(arch_da3_bf16_keeps_choice_and_cameras) {
+QN_TEST(arch_depth_anything_3_bf16_keeps_choice_and_cameras) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph;
     qn_arch_info info;
@@ -308,7 +308,7 @@ static void check_golden(qn_context *ctx, const measure_package *p, int variant,
 }
 
 /* One view, two scenes of two, and three views of which one is chosen; the fourth golden has given cameras. */
-QN_TEST(arch_da3_goldens) {
+QN_TEST(arch_depth_anything_3_goldens) {
     char folder[512];
     if (!qn_test_shared()) {
         qn_test_skip_shared();

@@ -60,7 +60,7 @@ static void expect_refused(const char *folder, qn_status status, const char *mes
     qn_context_destroy(ctx);
 }
 
-QN_TEST(arch_da3_refuses_configurations) {
+QN_TEST(arch_depth_anything_3_refuses_configurations) {
     for (size_t i = 0; i < sizeof g_refused / sizeof g_refused[0]; i++) {
         char *config = replaced(tiny_da3_config, g_refused[i].from, g_refused[i].to);
         expect_refused(tiny_da3_write("da3-refused", false, config, NULL), g_refused[i].status, g_refused[i].message);
@@ -69,24 +69,24 @@ QN_TEST(arch_da3_refuses_configurations) {
 }
 
 /* Features of a monocular model need not be in quarters, but in halves. */
-QN_TEST(arch_da3_refuses_odd_monocular_features) {
+QN_TEST(arch_depth_anything_3_refuses_odd_monocular_features) {
     char *config = replaced(tiny_da3_mono_config, "\"features\": 8", "\"features\": 7");
     expect_refused(tiny_da3_write("da3-refused", true, config, NULL), QN_MALFORMED, "config.head.features is 7, no multiple of 2");
     free(config);
 }
 
-QN_TEST(arch_da3_refuses_tensors) {
+QN_TEST(arch_depth_anything_3_refuses_tensors) {
     static const struct {
-        tiny_da3_change change;
+        ckpt_change change;
         const char *message;
     } rows[] = {
-        {{.drop = "model.backbone.pretrained.camera_token"}, "1 tensor: 'model.backbone.pretrained.camera_token' [1, 2, 16] is missing"},
-        {{.drop = "model.head.scratch.output_conv2_aux.0.2.bias"},
+        {{.without = "model.backbone.pretrained.camera_token"}, "1 tensor: 'model.backbone.pretrained.camera_token' [1, 2, 16] is missing"},
+        {{.without = "model.head.scratch.output_conv2_aux.0.2.bias"},
          "1 tensor: 'model.head.scratch.output_conv2_aux.3.2.bias' [32] is missing"},
-        {{.turn = "model.backbone.pretrained.blocks.3.attn.qkv.weight"},
+        {{.reversed = "model.backbone.pretrained.blocks.3.attn.qkv.weight"},
          "1 tensor: 'model.backbone.pretrained.blocks.3.attn.qkv.weight' is [16, 48], not [48, 16]"},
-        {{.add = "model.backbone.pretrained.blocks.6.ls1.gamma"},
-         "1 tensor: 'model.backbone.pretrained.blocks.6.ls1.gamma' [1] is no tensor of this model"},
+        {{.surplus = "model.backbone.pretrained.blocks.6.ls1.gamma"},
+         "1 tensor: 'model.backbone.pretrained.blocks.6.ls1.gamma' [2] is no tensor of this model"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         expect_refused(tiny_da3_write("da3-refused", false, NULL, &rows[i].change), QN_MALFORMED, rows[i].message);
@@ -100,7 +100,7 @@ static bool was_dropped(const qn_arch_info *info, const char *name) {
 }
 
 /* What no output needs may be there; a model_name alone is enough to know it by. */
-QN_TEST(arch_da3_knows_what_it_does_not_need) {
+QN_TEST(arch_depth_anything_3_knows_what_it_does_not_need) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph;
     qn_arch_info info;

@@ -22,7 +22,7 @@ static choice begin(void) {
     const qn_da3 m = {.encoder.hidden = WIDTH};
     qn_da3_scene scene = {0};
     qn_builder b;
-    const qn_dropped *dropped;
+    const qn_convert_dropped *dropped;
     int32_t n_dropped;
     ASSERT_OK(c.ctx, qn_graph_create(c.ctx, "choice", &c.graph));
     ASSERT_OK(c.ctx, qn_builder_start(c.ctx, c.graph, &nothing, &b));
@@ -116,7 +116,7 @@ static void check(choice *c, const float *x, int scenes, int views, int64_t *the
     memcpy(there, order, sizeof *order * (size_t)(scenes * views));
 }
 
-QN_TEST(arch_da3_reference_view_is_the_most_average) {
+QN_TEST(arch_depth_anything_3_reference_view_is_the_most_average) {
     choice c = begin();
     float x[SCENES * MAX_VIEWS * TOKENS * WIDTH];
     int64_t there[SCENES * MAX_VIEWS];
@@ -134,7 +134,7 @@ QN_TEST(arch_da3_reference_view_is_the_most_average) {
 }
 
 /* All views alike: all scores are equal, and the first is taken. */
-QN_TEST(arch_da3_reference_view_of_equals_is_the_first) {
+QN_TEST(arch_depth_anything_3_reference_view_of_equals_is_the_first) {
     choice c = begin();
     float x[MAX_VIEWS * TOKENS * WIDTH];
     int64_t there[MAX_VIEWS];

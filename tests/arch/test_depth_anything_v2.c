@@ -63,8 +63,8 @@ static void check_checkpoint(const char *name, size_t n_variants) {
     qn_context_destroy(ctx);
 }
 
-QN_TEST(arch_dav2_goldens) { check_checkpoint("dav2-tiny", sizeof g_variants / sizeof g_variants[0]); }
-QN_TEST(arch_dav2_goldens_bf16) { check_checkpoint("dav2-tiny-bf16-sharded", 1); }
+QN_TEST(arch_depth_anything_v2_goldens) { check_checkpoint("dav2-tiny", sizeof g_variants / sizeof g_variants[0]); }
+QN_TEST(arch_depth_anything_v2_goldens_bf16) { check_checkpoint("dav2-tiny-bf16-sharded", 1); }
 
 /* ---- the same weights as ONNX --------------------------------------------------------------------------------- */
 
@@ -85,7 +85,7 @@ static int encoder_ops(const qn_graph *graph, qn_op *ops, int room) {
     return end;
 }
 
-QN_TEST(arch_dav2_is_what_onnx_is) {
+QN_TEST(arch_depth_anything_v2_is_what_onnx_is) {
     enum { ROOM = 512 };
     const char *shared = qn_test_shared();
     if (!shared) {
@@ -113,7 +113,7 @@ QN_TEST(arch_dav2_is_what_onnx_is) {
 }
 
 /* Both sum in float32, in orders that differ in the head and the neck alone. */
-QN_TEST(arch_dav2_runs_as_onnx_does) {
+QN_TEST(arch_depth_anything_v2_runs_as_onnx_does) {
     const char *shared = qn_test_shared();
     if (!shared) {
         qn_test_skip_shared();
@@ -188,7 +188,7 @@ static void range_of(const float *depth, float *low, float *high) {
 }
 
 /* One numbers, four ways of storing them: the same bits. */
-QN_TEST(arch_dav2_spellings_agree) {
+QN_TEST(arch_depth_anything_v2_spellings_agree) {
     static float want[2][DEPTHS], got[2][DEPTHS];
     float low, high;
     char folder[256];
@@ -215,7 +215,7 @@ QN_TEST(arch_dav2_spellings_agree) {
 }
 
 /* What is converted is the same, shard or not: all but the names and hashes of what it was read from. */
-QN_TEST(arch_dav2_shards_convert_alike) {
+QN_TEST(arch_depth_anything_v2_shards_convert_alike) {
     char folder[256], path[2][300], *text[2];
     ckpt c = tiny_dav2(7);
     qn_context *ctx = qn_test_context();
@@ -243,10 +243,10 @@ QN_TEST(arch_dav2_shards_convert_alike) {
     qn_context_destroy(ctx);
 }
 
-QN_TEST(arch_dav2_metric) {
+QN_TEST(arch_depth_anything_v2_metric) {
     static float relative[DEPTHS], depth[DEPTHS], converted[DEPTHS];
     float low, high;
-    char folder[256], *config = tiny_dav2_config_with(NULL, "depth_estimation_type", "\"metric\"");
+    char folder[256], *config = ckpt_config_with(tiny_dav2_config, NULL, "depth_estimation_type", "\"metric\"");
     ckpt c = tiny_dav2(7);
     folder_with("metric", config, folder);
     ckpt_write(&c, folder, NULL);
@@ -267,7 +267,7 @@ QN_TEST(arch_dav2_metric) {
 }
 
 /* Defaults, spellings of the same, keys that change what is computed, and keys that do not. */
-QN_TEST(arch_dav2_other_configurations) {
+QN_TEST(arch_depth_anything_v2_other_configurations) {
     static const struct {
         const char *section, *key, *value;
         bool same;
@@ -306,7 +306,7 @@ QN_TEST(arch_dav2_other_configurations) {
     ckpt_write(&c, folder, NULL);
     run_both(folder, want, converted);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *config = tiny_dav2_config_with(rows[i].section, rows[i].key, rows[i].value);
+        char *config = ckpt_config_with(tiny_dav2_config, rows[i].section, rows[i].key, rows[i].value);
         folder_with("others", config, folder);
         run_both(folder, depth, converted);
         if ((memcmp(depth, want, sizeof want) == 0) != rows[i].same)

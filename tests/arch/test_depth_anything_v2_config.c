@@ -109,13 +109,13 @@ static void refused(const char *folder, qn_status status, const char *message) {
     qn_context_destroy(ctx);
 }
 
-QN_TEST(arch_dav2_refusals) {
+QN_TEST(arch_depth_anything_v2_refusals) {
     char folder[256], message[256];
     ckpt c = tiny_dav2(7);
     st_folder("refusals", folder);
     ckpt_write(&c, folder, NULL);
     for (size_t i = 0; i < sizeof g_refusals / sizeof g_refusals[0]; i++) {
-        char *config = tiny_dav2_config_with(g_refusals[i].section, g_refusals[i].key, g_refusals[i].value);
+        char *config = ckpt_config_with(tiny_dav2_config, g_refusals[i].section, g_refusals[i].key, g_refusals[i].value);
         const bool tensors = strstr(g_refusals[i].message, " tensor") && !strstr(g_refusals[i].message, "config");
         snprintf(message, sizeof message, "/refusals%s: %s", tensors ? "" : "/config.json", g_refusals[i].message);
         st_write_text(folder, "config.json", config);
@@ -126,7 +126,7 @@ QN_TEST(arch_dav2_refusals) {
 }
 
 /* Without out_indices, out_features says which layers: "stage4". */
-QN_TEST(arch_dav2_stages) {
+QN_TEST(arch_depth_anything_v2_stages) {
     static const struct {
         const char *features, *message;
     } rows[] = {
@@ -147,7 +147,7 @@ QN_TEST(arch_dav2_stages) {
     st_folder("stages", folder);
     ckpt_write(&c, folder, NULL);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *text = tiny_dav2_config_with(BACKBONE, "out_indices", NULL);
+        char *text = ckpt_config_with(tiny_dav2_config, BACKBONE, "out_indices", NULL);
         json_t *config = json_loads(text, 0, NULL);
         free(text);
         assert_int_equal(json_object_set_new(json_object_get(config, BACKBONE), "out_features",
@@ -162,7 +162,7 @@ QN_TEST(arch_dav2_stages) {
 }
 
 /* Without a config.json the class token's width says which published model it is. */
-QN_TEST(arch_dav2_published_sizes) {
+QN_TEST(arch_depth_anything_v2_published_sizes) {
     static const struct {
         int64_t hidden;
         qn_status status;

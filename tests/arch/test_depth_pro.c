@@ -214,7 +214,7 @@ QN_TEST(arch_depth_pro_batch) {
     char folder[256];
     qn_context *ctx = qn_test_context();
     measure_package package;
-    tiny_depth_pro_write("dp_batch", NULL, (tiny_depth_pro_change){0}, folder);
+    tiny_depth_pro_write("dp_batch", NULL, NULL, folder);
     ASSERT_OK(ctx, measure_open(ctx, folder, &package));
     run(ctx, &package, 0, 2, &both);
     const float range = range_of(both.depth, 2 * DEPTHS);
@@ -242,7 +242,7 @@ QN_TEST(arch_depth_pro_graph) {
     qn_graph *graph;
     qn_arch_info info;
     int n_resize = 0, n_slice = 0;
-    tiny_depth_pro_write("dp_graph", NULL, (tiny_depth_pro_change){0}, folder);
+    tiny_depth_pro_write("dp_graph", NULL, NULL, folder);
     ASSERT_OK(ctx, qn_arch_read(ctx, folder, &graph, &info));
     assert_string_equal(info.name, "depth_pro");
     assert_int_equal(info.n_dropped, 3 + 4); /* mask tokens, and the first fusion's lateral unit */
@@ -263,12 +263,12 @@ QN_TEST(arch_depth_pro_graph) {
 /* Without it there is one output, and its weights may be there or not. */
 QN_TEST(arch_depth_pro_without_field_of_view) {
     static result want, got;
-    char folder[256], *config = tiny_depth_pro_config(NULL, "use_fov_model", "false");
-    tiny_depth_pro_write("dp_fov", NULL, (tiny_depth_pro_change){0}, folder);
+    char folder[256], *config = ckpt_config_with(tiny_depth_pro_config, NULL, "use_fov_model", "false");
+    tiny_depth_pro_write("dp_fov", NULL, NULL, folder);
     run_folder(folder, &want);
     assert_true(want.fov[0] != 0);
     for (int i = 0; i < 2; i++) {
-        tiny_depth_pro_write("dp_nofov", config, (tiny_depth_pro_change){.without = i ? "fov_model.*" : NULL}, folder);
+        tiny_depth_pro_write("dp_nofov", config, &(ckpt_change){.without = i ? "fov_model.*" : NULL}, folder);
         run_folder(folder, &got);
         assert_memory_equal(got.depth, want.depth, sizeof want.depth);
         assert_true(got.fov[0] == 0);
@@ -280,11 +280,11 @@ QN_TEST(arch_depth_pro_without_field_of_view) {
 QN_TEST(arch_depth_pro_without_bias) {
     static const char biases[] = "fusion_stage.*.residual_layer?.convolution?.bias";
     static result want, got;
-    char folder[256], *config = tiny_depth_pro_config(NULL, "use_bias_in_fusion_residual", "false");
-    tiny_depth_pro_write("dp_zeros", NULL, (tiny_depth_pro_change){.zero = biases}, folder);
+    char folder[256], *config = ckpt_config_with(tiny_depth_pro_config, NULL, "use_bias_in_fusion_residual", "false");
+    tiny_depth_pro_write("dp_zeros", NULL, &(ckpt_change){.zero = biases}, folder);
     run_folder(folder, &want);
     assert_true(range_of(want.depth, DEPTHS) > 0.01f);
-    tiny_depth_pro_write("dp_nobias", config, (tiny_depth_pro_change){.zero = biases, .without = biases}, folder);
+    tiny_depth_pro_write("dp_nobias", config, &(ckpt_change){.zero = biases, .without = biases}, folder);
     run_folder(folder, &got);
     assert_memory_equal(got.depth, want.depth, sizeof want.depth);
     free(config);
@@ -315,11 +315,11 @@ QN_TEST(arch_depth_pro_other_configurations) {
     };
     static result want, got;
     char folder[256];
-    tiny_depth_pro_write("dp_usual", NULL, (tiny_depth_pro_change){0}, folder);
+    tiny_depth_pro_write("dp_usual", NULL, NULL, folder);
     run_folder(folder, &want);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *config = tiny_depth_pro_config(rows[i].section, rows[i].key, rows[i].value);
-        tiny_depth_pro_write("dp_others", config, (tiny_depth_pro_change){0}, folder);
+        char *config = ckpt_config_with(tiny_depth_pro_config, rows[i].section, rows[i].key, rows[i].value);
+        tiny_depth_pro_write("dp_others", config, NULL, folder);
         run_folder(folder, &got);
         if ((memcmp(&got, &want, sizeof want) == 0) != rows[i].same)
             fail_msg("%s %s: %s result", rows[i].key, rows[i].value, rows[i].same ? "another" : "the same");

@@ -78,8 +78,8 @@ static void refused(const char *folder, qn_status status, const char *message) {
 QN_TEST(arch_depth_pro_config_refusals) {
     char folder[256], message[512];
     for (size_t i = 0; i < sizeof g_refusals / sizeof g_refusals[0]; i++) {
-        char *config = tiny_depth_pro_config(g_refusals[i].section, g_refusals[i].key, g_refusals[i].value);
-        tiny_depth_pro_write("dp_refused", config, (tiny_depth_pro_change){0}, folder);
+        char *config = ckpt_config_with(tiny_depth_pro_config, g_refusals[i].section, g_refusals[i].key, g_refusals[i].value);
+        tiny_depth_pro_write("dp_refused", config, NULL, folder);
         snprintf(message, sizeof message, "/dp_refused/config.json: %s", g_refusals[i].message);
         refused(folder, g_refusals[i].status, message);
         free(config);
@@ -95,7 +95,7 @@ QN_TEST(arch_depth_pro_config_map_size) {
                          " \"scaled_images_feature_dims\": [4, 4, 4, 4, 4, 4, 4, 4],"
                          " \"patch_model_config\": {\"patch_size\": 16}, \"image_model_config\": {\"patch_size\": 16},"
                          " \"fov_model_config\": {\"patch_size\": 16}}",
-                         (tiny_depth_pro_change){0}, folder);
+                         NULL, folder);
     refused(folder, QN_MALFORMED, "/dp_maps/config.json: intermediate_hook_ids and scaled_images_ratios make a map of 131072 pixels");
 }
 
@@ -103,14 +103,14 @@ QN_TEST(arch_depth_pro_config_map_size) {
 QN_TEST(arch_depth_pro_config_flat) {
     char folder[256];
     tiny_depth_pro_write("dp_flat", "{\"model_type\": \"depth_pro\", \"hidden_size\": 8, \"patch_size\": 64}",
-                         (tiny_depth_pro_change){0}, folder);
+                         NULL, folder);
     refused(folder, QN_UNSUPPORTED, "/dp_flat/config.json: hidden_size without patch_model_config is of a configuration from before");
 }
 
 /* An encoder without a configuration is a base model of patches of 14, of which 64 is no multiple. */
 QN_TEST(arch_depth_pro_config_defaults) {
-    char folder[256], *config = tiny_depth_pro_config(NULL, "patch_model_config", NULL);
-    tiny_depth_pro_write("dp_default", config, (tiny_depth_pro_change){0}, folder);
+    char folder[256], *config = ckpt_config_with(tiny_depth_pro_config, NULL, "patch_model_config", NULL);
+    tiny_depth_pro_write("dp_default", config, NULL, folder);
     refused(folder, QN_MALFORMED, "patch_size is 64, no multiple of the 14 of patch_model_config");
     free(config);
 }
@@ -138,13 +138,13 @@ QN_TEST(arch_depth_pro_config_tensors) {
     };
     char folder[256], message[512];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        tiny_depth_pro_write("dp_missing", NULL, (tiny_depth_pro_change){.without = rows[i].name}, folder);
+        tiny_depth_pro_write("dp_missing", NULL, &(ckpt_change){.without = rows[i].name}, folder);
         snprintf(message, sizeof message, "1 tensor: '%s' %s is missing", rows[i].name, rows[i].shape);
         refused(folder, QN_MALFORMED, message);
-        tiny_depth_pro_write("dp_longer", NULL, (tiny_depth_pro_change){.longer = rows[i].name}, folder);
+        tiny_depth_pro_write("dp_longer", NULL, &(ckpt_change){.longer = rows[i].name}, folder);
         snprintf(message, sizeof message, "1 tensor: '%s' is %s, not %s", rows[i].name, rows[i].longer, rows[i].shape);
         refused(folder, QN_MALFORMED, message);
     }
-    tiny_depth_pro_write("dp_surplus", NULL, (tiny_depth_pro_change){.surplus = "head.layers.9.weight"}, folder);
+    tiny_depth_pro_write("dp_surplus", NULL, &(ckpt_change){.surplus = "head.layers.9.weight"}, folder);
     refused(folder, QN_MALFORMED, "1 tensor: 'head.layers.9.weight' [2] is no tensor of this model");
 }

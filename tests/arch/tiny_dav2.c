@@ -1,6 +1,5 @@
 #include "tests/arch/tiny_dav2.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "arch/builder.h"
@@ -18,27 +17,6 @@ const char tiny_dav2_config[] =
 
 /* ---- Hugging Face's names ------------------------------------------------------------------------------------ */
 
-/* PREFIX.weight of those dims, spread so that sums over what it is multiplied with keep their size, and PREFIX.bias. */
-static void add_module(ckpt *c, const char *prefix, bool bias, const int64_t *dims, int32_t rank) {
-    char name[160];
-    double fan_in = 1;
-    for (int32_t i = 1; i < rank; i++)
-        fan_in *= (double)dims[i];
-    snprintf(name, sizeof name, "%s.weight", prefix);
-    (void)ckpt_add(c, name, 0, 1 / sqrt(fan_in), dims, rank);
-    snprintf(name, sizeof name, "%s.bias", prefix);
-    if (bias)
-        (void)ckpt_add(c, name, 0, 0.1, dims, 1);
-}
-
-static void add_norm(ckpt *c, const char *prefix) {
-    char name[160];
-    snprintf(name, sizeof name, "%s.weight", prefix);
-    (void)ckpt_add(c, name, 1, 0.1, QN_DIMS(HIDDEN));
-    snprintf(name, sizeof name, "%s.bias", prefix);
-    (void)ckpt_add(c, name, 0, 0.1, QN_DIMS(HIDDEN));
-}
-
 static void add_layer(ckpt *c, int layer) {
     static const struct {
         const char *part;
@@ -51,11 +29,11 @@ static void add_layer(ckpt *c, int layer) {
         char name[128];
         snprintf(name, sizeof name, "backbone.encoder.layer.%d.%s", layer, rows[i].part);
         if (rows[i].out == 0)
-            add_norm(c, name);
+            ckpt_add_norm(c, name, HIDDEN);
         else if (rows[i].in == 1)
             (void)ckpt_add(c, name, 0.5, 0.1, QN_DIMS(HIDDEN));
         else
-            add_module(c, name, true, QN_DIMS(rows[i].out, rows[i].in));
+            ckpt_add_module(c, name, true, QN_DIMS(rows[i].out, rows[i].in));
     }
 }
 
@@ -66,18 +44,18 @@ static void add_neck(ckpt *c, int level) {
     const int64_t n = g_channels[level];
     char name[128];
     snprintf(name, sizeof name, "neck.reassemble_stage.layers.%d.projection", level);
-    add_module(c, name, true, QN_DIMS(n, HIDDEN, 1, 1));
+    ckpt_add_module(c, name, true, QN_DIMS(n, HIDDEN, 1, 1));
     snprintf(name, sizeof name, "neck.reassemble_stage.layers.%d.resize", level);
     if (resize[level])
-        add_module(c, name, true, QN_DIMS(n, n, resize[level], resize[level]));
+        ckpt_add_module(c, name, true, QN_DIMS(n, n, resize[level], resize[level]));
     snprintf(name, sizeof name, "neck.convs.%d", level);
-    add_module(c, name, false, QN_DIMS(FUSION, n, 3, 3));
+    ckpt_add_module(c, name, false, QN_DIMS(FUSION, n, 3, 3));
     for (int i = 0; i < 4; i++) {
         snprintf(name, sizeof name, "neck.fusion_stage.layers.%d.%s", level, units[i]);
-        add_module(c, name, true, QN_DIMS(FUSION, FUSION, 3, 3));
+        ckpt_add_module(c, name, true, QN_DIMS(FUSION, FUSION, 3, 3));
     }
     snprintf(name, sizeof name, "neck.fusion_stage.layers.%d.projection", level);
-    add_module(c, name, true, QN_DIMS(FUSION, FUSION, 1, 1));
+    ckpt_add_module(c, name, true, QN_DIMS(FUSION, FUSION, 1, 1));
 }
 
 ckpt tiny_dav2(uint64_t seed) {
@@ -85,15 +63,15 @@ ckpt tiny_dav2(uint64_t seed) {
     (void)ckpt_add(&c, "backbone.embeddings.cls_token", 0, 1, QN_DIMS(1, 1, HIDDEN));
     (void)ckpt_add(&c, "backbone.embeddings.mask_token", 0, 1, QN_DIMS(1, HIDDEN));
     (void)ckpt_add(&c, "backbone.embeddings.position_embeddings", 0, 1, QN_DIMS(1, 1 + SIDE * SIDE, HIDDEN));
-    add_module(&c, "backbone.embeddings.patch_embeddings.projection", true, QN_DIMS(HIDDEN, 3, PATCH, PATCH));
+    ckpt_add_module(&c, "backbone.embeddings.patch_embeddings.projection", true, QN_DIMS(HIDDEN, 3, PATCH, PATCH));
     for (int i = 0; i < LAYERS; i++)
         add_layer(&c, i);
-    add_norm(&c, "backbone.layernorm");
+    ckpt_add_norm(&c, "backbone.layernorm", HIDDEN);
     for (int i = 0; i < LEVELS; i++)
         add_neck(&c, i);
-    add_module(&c, "head.conv1", true, QN_DIMS(FUSION / 2, FUSION, 3, 3));
-    add_module(&c, "head.conv2", true, QN_DIMS(HEAD, FUSION / 2, 3, 3));
-    add_module(&c, "head.conv3", true, QN_DIMS(1, HEAD, 1, 1));
+    ckpt_add_module(&c, "head.conv1", true, QN_DIMS(FUSION / 2, FUSION, 3, 3));
+    ckpt_add_module(&c, "head.conv2", true, QN_DIMS(HEAD, FUSION / 2, 3, 3));
+    ckpt_add_module(&c, "head.conv3", true, QN_DIMS(1, HEAD, 1, 1));
     ckpt_find(&c, "head.conv3.bias")->data[0] = 2; /* most depths are above 0 */
     return c;
 }
@@ -178,20 +156,4 @@ ckpt tiny_dav2_original(const ckpt *in) {
         fuse_qkv(&out, in, i, "bias", 1);
     }
     return out;
-}
-
-/* ---- configurations ------------------------------------------------------------------------------------------------ */
-
-char *tiny_dav2_config_with(const char *section, const char *key, const char *value) {
-    json_t *config = json_loads(tiny_dav2_config, 0, NULL);
-    json_t *object = section ? json_object_get(config, section) : config;
-    assert_non_null(object);
-    if (value)
-        assert_int_equal(json_object_set_new(object, key, json_loads(value, JSON_DECODE_ANY, NULL)), 0);
-    else
-        assert_int_equal(json_object_del(object, key), 0);
-    char *text = json_dumps(config, 0);
-    json_decref(config);
-    assert_non_null(text);
-    return text;
 }

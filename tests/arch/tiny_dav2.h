@@ -2,8 +2,6 @@
 #ifndef QN_TESTS_ARCH_TINY_DAV2_H
 #define QN_TESTS_ARCH_TINY_DAV2_H
 
-#include <jansson.h>
-
 #include "tests/arch/checkpoint_build.h"
 
 /** config.json: hidden_size 16, 2 heads, 4 layers, patches of 14, a table of 4 x 4 positions. */
@@ -13,9 +11,5 @@ extern const char tiny_dav2_config[];
 ckpt tiny_dav2(uint64_t seed);
 /** The same numbers as the original release calls and stores them. */
 ckpt tiny_dav2_original(const ckpt *hugging_face);
-
-/** tiny_dav2_config with `key` of `section` ("backbone_config", or NULL: the top) set to the JSON text `value` (NULL: taken
- *  out). free() it. */
-char *tiny_dav2_config_with(const char *section, const char *key, const char *value);
 
 #endif

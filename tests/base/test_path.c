@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/path.h"
@@ -21,6 +22,19 @@ QN_TEST(base_path_parts) {
     assert_true(qn_path_ends_with(".npz", ".npz"));
     assert_false(qn_path_ends_with("npz", ".npz"));
     assert_false(qn_path_ends_with("x.npz.old", ".npz"));
+}
+
+QN_TEST(base_path_what_is_there) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/here", qn_test_tmp());
+    assert_false(qn_path_is_file(path));
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+    assert_true(qn_path_is_file(path));
+    assert_false(qn_path_is_folder(path));
+    assert_true(qn_path_is_folder(qn_test_tmp()));
+    assert_false(qn_path_is_file(qn_test_tmp()));
 }
 
 QN_TEST(base_path_inside) {

@@ -105,7 +105,7 @@ QN_TEST(read_safetensors_metadata) {
     assert_int_equal(p.file.n_tensors, 1);
     int found = 0;
     for (int32_t i = 0; i < p.file.n_notes; i++) {
-        const qn_safetensors_note *note = &p.file.notes[i];
+        const qn_note *note = &p.file.notes[i];
         found += strcmp(note->key, "format") == 0 && strcmp(note->text, "pt") == 0;
         found += strcmp(note->key, "") == 0 && strcmp(note->text, "") == 0;
         found += strcmp(note->key, "a\"b") == 0 && strcmp(note->text, "caf\xc3\xa9 \xf0\x9f\x98\x80") == 0;
