@@ -13,7 +13,7 @@ typedef struct qn_arch_info {
 
 /** Build the graph of the checkpoint at `path` (read/checkpoint.h says what that may be). Weights stay in the mapped files,
  *  which the graph keeps. Types are inferred, origins are the names of modules. QN_UNSUPPORTED names an architecture that
- *  has no row in schemas/archs.def; QN_MALFORMED lists all tensors that are missing, misshapen or surplus. */
+ *  has no row in schemas/archs.def; QN_MALFORMED lists tensors that are missing, misshapen or surplus. */
 QN_MUST_USE qn_status qn_arch_read(qn_context *ctx, const char *path, qn_graph **out, qn_arch_info *info);
 
 /** A row of schemas/archs.def. */

@@ -35,14 +35,18 @@ void qn_build_fail(qn_builder *b, qn_status status, const char *fmt, ...) {
 
 static bool failed(const qn_builder *b) { return b->status != QN_OK; }
 
-/* "; " and what is wrong with a tensor. */
-QN_PRINTF(2, 3) static void note_wrong(qn_builder *b, const char *fmt, ...) {
+/* "; " and what is wrong with a tensor; of each kind as many as anyone reads. */
+QN_PRINTF(3, 4) static void note_wrong(qn_builder *b, qn_wrong kind, const char *fmt, ...) {
+    enum { MOST = 10 };
     char text[1024];
     va_list args;
+    const int32_t before = b->n_wrong_of[kind]++;
+    if (before > MOST)
+        return;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    qn_buf_printf(&b->wrong, "%s%s", b->n_wrong++ ? "; " : "", text);
+    qn_buf_printf(&b->wrong, "%s%s", b->wrong.n ? "; " : "", before == MOST ? "..." : text);
 }
 
 const char *qn_build_name(qn_builder *b, const char *fmt, ...) {
@@ -170,11 +174,11 @@ static qn_value *constant_of(qn_builder *b, const qn_safetensors_tensor *t) {
 static qn_value *make_weight(qn_builder *b, const char *name, const int64_t *dims, int32_t rank) {
     const qn_safetensors_tensor *t = find_tensor(b, name);
     if (!t)
-        note_wrong(b, "'%s' %s is missing", name, shape_text(b, dims, rank));
+        note_wrong(b, QN_WRONG_MISSING, "'%s' %s is missing", name, shape_text(b, dims, rank));
     else if (!has_shape(t, dims, rank))
-        note_wrong(b, "'%s' is %s, not %s", name, shape_text(b, t->dims, t->rank), shape_text(b, dims, rank));
+        note_wrong(b, QN_WRONG_FORM, "'%s' is %s, not %s", name, shape_text(b, t->dims, t->rank), shape_text(b, dims, rank));
     else if (!qn_dtype_is_float(t->type->dtype))
-        note_wrong(b, "'%s' is of type %s, not F32, F16, BF16 or F64", name, t->type->name);
+        note_wrong(b, QN_WRONG_FORM, "'%s' is of type %s, not F32, F16, BF16 or F64", name, t->type->name);
     else
         return constant_of(b, t);
     return stand_in(b, name, dims, rank);
@@ -187,7 +191,7 @@ qn_value *qn_build_weight(qn_builder *b, const char *name, const int64_t *dims, 
     const char *stored = t ? t->name : name;
     qn_value *v = qn_table_get(b->weights, stored);
     if (v && (v->type.rank != rank || memcmp(v->type.dims, dims, sizeof *dims * (size_t)rank) != 0))
-        note_wrong(b, "'%s' is read as %s and as %s", name, shape_text(b, v->type.dims, v->type.rank),
+        note_wrong(b, QN_WRONG_FORM, "'%s' is read as %s and as %s", name, shape_text(b, v->type.dims, v->type.rank),
                    shape_text(b, dims, rank));
     if (v)
         return v;
@@ -285,7 +289,7 @@ static qn_status sort_unread(qn_builder *b, qn_dropped *dropped, int32_t *n_drop
         if (qn_table_get(b->weights, t->name))
             continue;
         if (!is_unused(b, t->name)) {
-            note_wrong(b, "'%s' %s is no tensor of this model", t->name, shape_text(b, t->dims, t->rank));
+            note_wrong(b, QN_WRONG_SURPLUS, "'%s' %s is no tensor of this model", t->name, shape_text(b, t->dims, t->rank));
             continue;
         }
         dropped[*n_dropped].n_bytes = t->n_bytes;
@@ -296,13 +300,16 @@ static qn_status sort_unread(qn_builder *b, qn_dropped *dropped, int32_t *n_drop
 
 static qn_status finish(qn_builder *b, const qn_dropped **dropped, int32_t *n_dropped) {
     qn_dropped *list;
+    int32_t n_wrong = 0;
     QN_TRY(b->status);
     QN_NEW_ARRAY(b->ctx, b->graph->arena, list, b->source->n_tensors + 1);
     QN_TRY(sort_unread(b, list, n_dropped));
     QN_TRY(qn_buf_check(b->ctx, &b->wrong));
-    if (b->n_wrong)
-        return qn_fail_list(b->ctx, QN_MALFORMED, "%s: %d tensor%s: %s", b->source->path, b->n_wrong,
-                            b->n_wrong > 1 ? "s" : "", b->wrong.data);
+    for (int kind = 0; kind < QN_N_WRONG; kind++)
+        n_wrong += b->n_wrong_of[kind];
+    if (n_wrong)
+        return qn_fail_list(b->ctx, QN_MALFORMED, "%s: %d tensor%s: %s", b->source->path, n_wrong, n_wrong > 1 ? "s" : "",
+                            b->wrong.data);
     *dropped = list;
     qn_status status = qn_infer_graph(b->ctx, b->graph);
     if (status == QN_OK)

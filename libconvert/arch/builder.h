@@ -2,7 +2,7 @@
  *
  * Every call is allowed at any time: after a failure, calls do nothing and give NULL, and qn_builder_finish says what
  * went wrong. A tensor that is missing or has another shape is no failure yet: it is noted, and building goes on as if it
- * were there, so that one message can list all of them.
+ * were there, so that one message can list them.
  *
  * Values and nodes are called after the modules of the source, "backbone.encoder.layer.0.norm1": those are their origins.
  */
@@ -14,6 +14,9 @@
 #include "ir/preprocess.h"
 #include "read/checkpoint.h"
 
+/** What may be wrong with a tensor; QN_WRONG_FORM: another shape or type. */
+typedef enum qn_wrong { QN_WRONG_MISSING, QN_WRONG_FORM, QN_WRONG_SURPLUS, QN_N_WRONG } qn_wrong;
+
 typedef struct qn_builder {
     qn_context *ctx;
     qn_graph *graph;
@@ -23,8 +26,8 @@ typedef struct qn_builder {
     const char **unused;      /**< [n_unused] patterns over names that may be there and are not read */
     int32_t n_unused, cap_unused;
     bool in_float32;          /**< nodes made while it is set work in float32, and keep it, whatever a package's precision */
-    qn_buf wrong;             /**< what is missing, and what has another shape or type */
-    int32_t n_wrong;
+    qn_buf wrong;             /**< what is missing, has another shape or type, or belongs to no part: 10 of each */
+    int32_t n_wrong_of[QN_N_WRONG];
     qn_preprocess photo;      /**< see qn_build_photo; height 0: there is none */
 } qn_builder;
 

@@ -115,6 +115,23 @@ QN_TEST(arch_builder_lists_what_is_wrong) {
     ckpt_end(&c);
 }
 
+/* Nobody reads the names of a whole other model: ten, and how many there are. */
+QN_TEST(arch_builder_counts_many_wrong) {
+    ckpt c = good();
+    char name[32];
+    for (int i = 0; i < 30; i++) {
+        snprintf(name, sizeof name, "stranger.%02d", i);
+        (void)ckpt_add(&c, name, 0, 1, QN_DIMS(2));
+    }
+    site s = begin(&c, "strangers", NULL);
+    build(&s);
+    ASSERT_FAILS(s.ctx, QN_MALFORMED, "/strangers: 30 tensors: 'stranger.00' [2] is no tensor", finish(&s));
+    assert_non_null(strstr(qn_context_message(s.ctx), "'stranger.09' [2] is no tensor of this model; ..."));
+    assert_null(strstr(qn_context_message(s.ctx), "stranger.10"));
+    end(&s);
+    ckpt_end(&c);
+}
+
 QN_TEST(arch_builder_one_wrong) {
     ckpt c = good();
     ckpt_remove(&c, "norm.scale");
