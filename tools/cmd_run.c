@@ -132,6 +132,8 @@ static int run(const cli_args *args) {
         status = qn_model_set_processor(ctx, model, processor);
     if (status != QN_OK) {
         code = cli_fail(ctx, status);
+    } else if (!cli_save_check_output(args, model)) {
+        code = QN_USAGE;
     } else if (folder && mkdir(folder, 0777) != 0 && errno != EEXIST) {
         fprintf(stderr, "quern: %s: cannot make the folder: %s\n", folder, strerror(errno));
         code = QN_SYSTEM;
