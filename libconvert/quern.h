@@ -115,7 +115,8 @@ QN_API size_t qn_dtype_bytes(qn_dtype dtype);
 typedef struct qn_model qn_model;
 
 typedef struct qn_load_options {
-    const char *const *dims; /**< "batch=1..64", "height=14..2072:14", "seq=32|128|512", "batch=1" */
+    const char *const *dims; /**< "batch=1..64", "height=14..2072:14", "seq=32|128|512", "batch=1"; within the model's own
+                                  ranges, else QN_USAGE */
     int32_t n_dims;
     bool check_crc;          /**< packages: check every entry's CRC while opening */
 } qn_load_options;

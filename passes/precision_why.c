@@ -24,6 +24,8 @@ static const struct {
 
 static const char *static_reason(const qn_precision_plan *plan, const qn_node *node) {
     bool class[QN_RANGE_LARGE + 1] = {false};
+    if (node->compute == QN_F32)
+        return "marked float32 where the graph was built";
     for (size_t i = 0; i < sizeof g_own / sizeof g_own[0]; i++)
         if (g_own[i].op == node->op)
             return g_own[i].why;

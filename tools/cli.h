@@ -103,6 +103,8 @@ void cli_inputs_free(cli_inputs *inputs);
 
 /* True when --save, --save-as and --save-output make sense together; else a message. */
 bool cli_save_check(const cli_args *args);
+/* True when the model has the output that --save-output names, if it names one; else a message. */
+bool cli_save_check_output(const cli_args *args, const qn_model *model);
 /* Write what --save asks for, when it is given: each map at the size of its photo. Rows {"name", "file", "map"} go to
  * `rows`; lines to stdout without --json. */
 qn_status cli_save(qn_context *ctx, const cli_args *args, const qn_model *model, const cli_inputs *inputs,

@@ -130,6 +130,8 @@ static int run(const cli_args *args) {
     qn_status status = qn_model_load(ctx, cli_operand(args, 0), NULL, &model);
     if (status != QN_OK) {
         code = cli_fail(ctx, status);
+    } else if (!cli_save_check_output(args, model)) {
+        code = QN_USAGE;
     } else if (folder && mkdir(folder, 0777) != 0 && errno != EEXIST) {
         fprintf(stderr, "quern: %s: cannot make the folder: %s\n", folder, strerror(errno));
         code = QN_SYSTEM;

@@ -47,6 +47,21 @@ bool cli_save_check(const cli_args *args) {
     return true;
 }
 
+bool cli_save_check_output(const cli_args *args, const qn_model *model) {
+    const char *name = cli_string(args, "save-output", NULL);
+    for (int i = 0; name && i < qn_model_n_outputs(model); i++)
+        if (strcmp(qn_model_output(model, i).name, name) == 0)
+            return true;
+    if (name)
+        cli_usage("run: --save-output %s: the model has no output of that name", name);
+    return !name;
+}
+
+static bool photo_sized(const qn_tensor *t, const qn_tensor *photo) {
+    return photo->rank >= 2 && t->rank >= 2 && t->dims[t->rank - 2] == photo->dims[photo->rank - 2] &&
+           t->dims[t->rank - 1] == photo->dims[photo->rank - 1];
+}
+
 /* The output of that name; else the first floating one whose last two dimensions are the photo's, else the first that has
  * two. -1 after a message. */
 static int output_index(const cli_args *args, const qn_model *model, const qn_tensor *photo, const qn_tensor *outputs) {
@@ -59,14 +74,11 @@ static int output_index(const cli_args *args, const qn_model *model, const qn_te
         const bool real = t->dtype == QN_F32 || t->dtype == QN_F16 || t->dtype == QN_BF16 || t->dtype == QN_F64;
         if (name || !real || qn_depth_count(t) < 1)
             continue;
-        if (photo->rank && t->dims[t->rank - 2] == photo->dims[photo->rank - 2] &&
-            t->dims[t->rank - 1] == photo->dims[photo->rank - 1])
+        if (photo_sized(t, photo))
             return i;
         any = any < 0 ? i : any;
     }
-    if (any < 0 && name)
-        cli_usage("run: --save-output %s: the model has no output of that name", name);
-    else if (any < 0)
+    if (any < 0)
         cli_usage("run: --save: no output is a map of numbers");
     return any;
 }
@@ -91,8 +103,9 @@ qn_status cli_save(qn_context *ctx, const cli_args *args, const qn_model *model,
     const char *name = qn_model_output(model, at).name;
     const int64_t n = qn_depth_count(&outputs[at]);
     qn_depth_options options = {.format = QN_DEPTH_COLOUR};
-    if (n < 1) {
-        cli_usage("run: --save: output '%s' is no map", name);
+    const bool several = inputs->n_pictures && n != inputs->n_pictures && !photo_sized(&outputs[at], &inputs->photo);
+    if (n < 1 || several) { /* rays, say, have six numbers a place: hundreds of pictures six pixels wide */
+        cli_usage("run: --save: output '%s' is no map of a photo", name);
         return QN_USAGE;
     }
     (void)format_of(cli_string(args, "save-as", "colour"), &options.format);

@@ -18,12 +18,13 @@ static qn_value *constant(qn_builder *b, const float *v, int64_t rows, int64_t c
 /* pose_enc of tokens [V, 1, 2 D]. */
 static qn_value *make_pose(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scene, qn_value *x) {
     const int64_t d = 2 * m->encoder.hidden;
-    x = qn_build_unary(b, QN_OP_Relu, NULL, qn_layer_linear(b, "model.cam_dec.backbone.0", x, d, d, true));
-    x = qn_build_unary(b, QN_OP_Relu, NULL, qn_layer_linear(b, "model.cam_dec.backbone.2", x, d, d, true));
+    x = qn_build_unary(b, QN_OP_Relu, "model.cam_dec.backbone.1", qn_layer_linear(b, "model.cam_dec.backbone.0", x, d, d, true));
+    x = qn_build_unary(b, QN_OP_Relu, "model.cam_dec.backbone.3", qn_layer_linear(b, "model.cam_dec.backbone.2", x, d, d, true));
     b->in_float32 = true;
     qn_value *parts[] = {qn_layer_linear(b, "model.cam_dec.fc_t", x, d, 3, true),
                          qn_layer_linear(b, "model.cam_dec.fc_qvec", x, d, 4, true),
-                         qn_build_unary(b, QN_OP_Relu, NULL, qn_layer_linear(b, "model.cam_dec.fc_fov.0", x, d, 2, true))};
+                         qn_build_unary(b, QN_OP_Relu, "model.cam_dec.fc_fov.1",
+                                        qn_layer_linear(b, "model.cam_dec.fc_fov.0", x, d, 2, true))};
     qn_value *dims[] = {scene->batch, scene->views, qn_build_ints(b, QN_DIMS(9))};
     x = qn_layer_reshape_parts(b, "pose_enc", qn_layer_concat(b, NULL, 2, parts, 3), dims, 3);
     b->in_float32 = false;

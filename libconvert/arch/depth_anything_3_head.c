@@ -79,7 +79,7 @@ static qn_value *make_map(qn_builder *b, const qn_da3 *m, const qn_da3_scene *sc
 /* x [V, in, H, W] by a 3 x 3 and a pointwise convolution, NAME.0 and NAME.2, with a rectifier between. */
 static qn_value *finish(qn_builder *b, const char *name, qn_value *x, int64_t in, int64_t out) {
     x = qn_layer_conv(b, qn_build_name(b, "%s.0", name), x, (qn_conv_shape){in, HEAD, 3, 1, 1, true});
-    x = qn_build_unary(b, QN_OP_Relu, NULL, x);
+    x = qn_build_unary(b, QN_OP_Relu, qn_build_name(b, "%s.1", name), x);
     return qn_layer_conv(b, qn_build_name(b, "%s.2", name), x, (qn_conv_shape){HEAD, out, 1, 1, 0, true});
 }
 
@@ -122,7 +122,7 @@ static void decode_rays(qn_builder *b, const qn_da3 *m, const qn_da3_scene *scen
                       (qn_conv_shape){half, HEAD, 3, 1, 1, true});
     x = qn_layer_transpose(b, NULL, x, QN_DIMS(0, 2, 3, 1));                                /* [V, 8 h, 8 w, 32] */
     x = qn_layer_norm(b, qn_dpt_name(b, &m->dpt, "scratch.output_conv2_aux.3.2"), x, HEAD, 1e-5);
-    x = qn_build_unary(b, QN_OP_Relu, NULL, x);
+    x = qn_build_unary(b, QN_OP_Relu, qn_dpt_name(b, &m->dpt, "scratch.output_conv2_aux.3.4"), x);
     const char *last = qn_dpt_name(b, &m->dpt, "scratch.output_conv2_aux.3.5");
     qn_value *weight = qn_build_weight(b, qn_build_name(b, "%s.weight", last), QN_DIMS(RAY + 1, HEAD, 1, 1));
     weight = qn_layer_reshape(b, NULL, weight, QN_DIMS(RAY + 1, HEAD));

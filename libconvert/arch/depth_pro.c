@@ -93,9 +93,9 @@ static qn_value *make_head(qn_builder *b, const qn_depth_pro *m, qn_value *x) {
     x = qn_layer_conv(b, "head.layers.0", x, (qn_conv_shape){m->fusion, half, 3, 1, 1, true});
     x = qn_layer_conv_transpose(b, "head.layers.1", x, (qn_conv_shape){half, half, 2, 2, 0, true});
     x = qn_layer_conv(b, "head.layers.2", x, (qn_conv_shape){half, LAST, 3, 1, 1, true});
-    x = qn_build_unary(b, QN_OP_Relu, NULL, x);
+    x = qn_build_unary(b, QN_OP_Relu, "head.layers.3", x);
     x = qn_layer_conv(b, "head.layers.4", x, (qn_conv_shape){LAST, 1, 1, 1, 0, true});
-    x = qn_build_unary(b, QN_OP_Relu, NULL, x);
+    x = qn_build_unary(b, QN_OP_Relu, "head.layers.5", x);
     return qn_build_by_ints(b, QN_OP_Squeeze, "predicted_depth", x, QN_DIMS(1));
 }
 

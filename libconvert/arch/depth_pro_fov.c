@@ -11,7 +11,7 @@ static qn_value *make_head(qn_builder *b, const qn_depth_pro *m, qn_value *x) {
     for (int64_t i = 0; i < n; i++) {
         const qn_conv_shape half = {halved(m->fusion, i + 1), halved(m->fusion, i + 2), 3, 2, 1, true};
         x = qn_layer_conv(b, qn_build_name(b, "fov_model.head.layers.%d", (int)(2 * i)), x, half);
-        x = qn_build_unary(b, QN_OP_Relu, NULL, x);
+        x = qn_build_unary(b, QN_OP_Relu, qn_build_name(b, "fov_model.head.layers.%d", (int)(2 * i + 1)), x);
     }
     return qn_layer_conv(b, qn_build_name(b, "fov_model.head.layers.%d", (int)(2 * n)), x,
                          (qn_conv_shape){halved(m->fusion, n + 1), 1, kernel, 1, 0, true});

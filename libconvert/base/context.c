@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_BYTES = 1024, MESSAGE_BYTES = 64 << 10 };
+enum { LINE_BYTES = 1024, MESSAGE_BYTES = 1 << 20 };
 
 struct qn_context {
     qn_context_options options;

@@ -99,9 +99,10 @@ qn_status qn_outfile_create(qn_context *ctx, const char *path, qn_outfile **out)
         release(f);
         return qn_fail_memory(ctx, n, "an output file");
     }
-    if (qn_path_is_folder(path)) {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* a rename would put a file in the place of a device */
         release(f);
-        return qn_fail(ctx, QN_SYSTEM, "%s: is a folder", path);
+        return qn_fail(ctx, QN_SYSTEM, "%s: %s", path, S_ISDIR(st.st_mode) ? "is a folder" : "is not a regular file");
     }
     snprintf(f->temporary, n, "%s.tmp-%ld-%u", path, (long)getpid(), __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED));
     /* The slot first: between open and a slot taken late, a signal would leave the file behind. */

@@ -16,7 +16,7 @@
  *  Safe from pool workers: the first failure wins until qn_clear. */
 QN_MUST_USE QN_PRINTF(3, 4) qn_status qn_fail(qn_context *ctx, qn_status status, const char *fmt, ...);
 
-/** The same cut at 64 KiB: for a message that lists what is wrong. */
+/** The same cut at 1 MiB, the names of a large model's tensors: for a message that lists what is wrong. */
 QN_MUST_USE QN_PRINTF(3, 4) qn_status qn_fail_list(qn_context *ctx, qn_status status, const char *fmt, ...);
 
 /** Put "PREFIX: " before the message held, e.g. the file in which it happened. Returns `status`. */

@@ -51,6 +51,8 @@ void qn_symbol_rename(qn_symbols *symbols, int32_t index, const char *name);
 /** Parse "1..64", "1..", "14..2072:14", "32|128|512", "7" into *out (list in the arena). QN_USAGE names what is wrong. */
 QN_MUST_USE qn_status qn_dim_range_parse(qn_context *ctx, qn_arena *arena, const char *text, qn_dim_range *out);
 bool qn_dim_range_has(const qn_dim_range *range, int64_t n);
+/** True when every number of `inner` is one of `outer`; of a list, `outer` holds lists and numbers alone. */
+bool qn_dim_range_within(const qn_dim_range *inner, const qn_dim_range *outer);
 /** "1..64", as qn_dim_range_parse reads it. */
 const char *qn_dim_range_format(qn_arena *arena, const qn_dim_range *range);
 

@@ -78,6 +78,17 @@ bool qn_dim_range_has(const qn_dim_range *range, int64_t n) {
     return range->n_list == 0;
 }
 
+bool qn_dim_range_within(const qn_dim_range *inner, const qn_dim_range *outer) {
+    for (int32_t i = 0; i < inner->n_list; i++)
+        if (!qn_dim_range_has(outer, inner->list[i]))
+            return false;
+    if (inner->n_list > 0)
+        return true;
+    if (inner->min == inner->max)
+        return qn_dim_range_has(outer, inner->min);
+    return outer->n_list == 0 && inner->min >= outer->min && inner->max <= outer->max && inner->multiple % outer->multiple == 0;
+}
+
 const char *qn_dim_range_format(qn_arena *arena, const qn_dim_range *range) {
     qn_buf text = QN_BUF_INIT;
     if (range->n_list > 0) {

@@ -115,6 +115,10 @@ static qn_status bind_one(binding *b, const char *text) {
     QN_TRY(find_symbol(b, name, &range, &index));
     if (index < 0)
         return QN_OK;
+    const qn_dim_range *contract = qn_symbol_range(b->graph->symbols, index);
+    if (!qn_dim_range_within(&range, contract))
+        return qn_fail(b->ctx, QN_USAGE, "dimension '%s' is outside the model's %s", text,
+                       qn_dim_range_format(b->scratch, contract));
     qn_symbol_set_range(b->graph->symbols, index, range);
     b->values[index] = range.min == range.max ? range.min : INT64_MIN;
     return QN_OK;

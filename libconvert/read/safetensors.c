@@ -68,8 +68,8 @@ static qn_status read_extent(reader *r, const qn_json *o, qn_safetensors_tensor 
     QN_TRY(check_list(o, "data_offsets"));
     QN_TRY(qn_json_ints(o, "data_offsets", QN_JSON_MUST, 0, INT64_MAX, 2, range));
     if (range[0] > range[1] || (uint64_t)range[1] > r->n_elements)
-        return qn_json_fail(o, "data_offsets", "[%lld, %lld] are no part of the %zu bytes of elements",
-                            (long long)range[0], (long long)range[1], r->n_elements);
+        return qn_json_fail(o, "data_offsets", "[%lld, %lld] are no part of the %zu bytes of elements%s", (long long)range[0],
+                            (long long)range[1], r->n_elements, range[0] > range[1] ? "" : " (is the file cut short?)");
     if (!qn_count_elems(t->dims, t->rank, &elems) || !qn_mul_i64(elems, t->type->bits, &bits))
         return qn_json_fail(o, "shape", "has more elements than can be counted");
     if (bits / 8 != range[1] - range[0])
@@ -183,6 +183,7 @@ static qn_status read_header(reader *r, const qn_json *header) {
 
 qn_status qn_safetensors_parse(qn_context *ctx, qn_arena *arena, const char *name, const void *data, size_t n_bytes,
                                qn_safetensors *out) {
+    static const char pointer[] = "version https://git-lfs";
     const uint8_t *bytes = data;
     uint64_t n = 0;
     *out = (qn_safetensors){.path = qn_arena_strdup(arena, name)};
@@ -193,9 +194,11 @@ qn_status qn_safetensors_parse(qn_context *ctx, qn_arena *arena, const char *nam
                        name, n_bytes);
     for (int i = 7; i >= 0; i--)
         n = n << 8 | bytes[i];
+    if (n_bytes >= sizeof pointer - 1 && memcmp(bytes, pointer, sizeof pointer - 1) == 0)
+        return qn_fail(ctx, QN_MALFORMED, "%s: a pointer of Git LFS in place of the file: git lfs pull fetches it", name);
     if (n > MAX_HEADER)
-        return qn_fail(ctx, QN_MALFORMED, "%s: a header of %llu bytes, the format ends at %d", name, (unsigned long long)n,
-                       MAX_HEADER);
+        return qn_fail(ctx, QN_MALFORMED, "%s: a header of %llu bytes, the format ends at %d: no safetensors file", name,
+                       (unsigned long long)n, MAX_HEADER);
     if (n > n_bytes - 8)
         return qn_fail(ctx, QN_MALFORMED, "%s: a header of %llu bytes in a file of %zu", name, (unsigned long long)n, n_bytes);
     if (n == 0 || bytes[8] != '{')

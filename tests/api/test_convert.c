@@ -39,6 +39,18 @@ static const qn_convert_row *find_row(const qn_convert_report *r, const char *tr
     return NULL;
 }
 
+/* A package over the file that the weights are mapped from would be the end of them. */
+QN_TEST(api_convert_not_over_its_source) {
+    conversion c = begin("over", 1);
+    char link_path[300];
+    snprintf(link_path, sizeof link_path, "%s.link", c.source);
+    assert_int_equal(symlink(strrchr(c.source, '/') + 1, link_path), 0);
+    ASSERT_FAILS(c.ctx, QN_USAGE, "over.onnx would replace a file of the source",
+                 qn_model_convert(c.ctx, c.model, NULL, c.source, NULL));
+    ASSERT_FAILS(c.ctx, QN_USAGE, "over.onnx.link would replace a file", qn_model_convert(c.ctx, c.model, NULL, link_path, NULL));
+    end(&c);
+}
+
 /* Every byte of the weights is in one row, and the package is what the report says. */
 QN_TEST(api_convert_report) {
     conversion c = begin("report", 2);
@@ -215,4 +227,33 @@ QN_TEST(api_convert_warnings) {
     assert_true(r->n_warnings >= 1);
     assert_non_null(strstr(r->warnings[0], "no_such_node*"));
     end(&c);
+}
+
+/* A pattern that names nothing keeps nothing: those shipped name nodes of a checkpoint's graph and of its export. */
+QN_TEST(api_convert_recipe_patterns_match) {
+    static const struct {
+        const char *recipe, *checkpoint;
+    } rows[] = {{"depth-anything-v2-small", "dav2-tiny"}, {"depth-anything-3-large", "da3-tiny"}, {"depth-pro", "depthpro-tiny"}};
+    if (!qn_test_shared()) {
+        qn_test_skip_shared();
+        return;
+    }
+    qn_context *ctx = qn_test_context();
+    for (int i = 0; i < 6; i++) {
+        char path[1024], package[256];
+        const qn_convert_report *report;
+        qn_recipe *r;
+        qn_model *model;
+        snprintf(path, sizeof path, "recipes/%s.yaml", rows[i / 2].recipe);
+        ASSERT_OK(ctx, qn_recipe_load(ctx, path, &r));
+        snprintf(path, sizeof path, "%s/checkpoints/%s%s", qn_test_shared(), rows[i / 2].checkpoint, i % 2 ? "/model.onnx" : "");
+        snprintf(package, sizeof package, "%s/patterns.quern", qn_test_tmp());
+        ASSERT_OK(ctx, qn_model_load(ctx, path, NULL, &model));
+        ASSERT_OK(ctx, qn_model_convert(ctx, model, &r->options, package, &report));
+        for (int32_t w = 0; w < report->n_warnings; w++)
+            fail_msg("%s by %s: %s", path, rows[i / 2].recipe, report->warnings[w]);
+        qn_model_destroy(model);
+        qn_recipe_destroy(r);
+    }
+    qn_context_destroy(ctx);
 }

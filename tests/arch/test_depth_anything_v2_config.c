@@ -165,13 +165,16 @@ QN_TEST(arch_depth_anything_v2_stages) {
 QN_TEST(arch_depth_anything_v2_published_sizes) {
     static const struct {
         int64_t hidden;
+        const char *probe; /* a tensor of another shape: the message says which one it should have */
         qn_status status;
         const char *message;
     } rows[] = {
-        {384, QN_MALFORMED, "'pretrained.blocks.11.mlp.fc2.weight' [384, 1536] is missing"},
-        {768, QN_MALFORMED, "'depth_head.projects.3.weight' [768, 768, 1, 1] is missing"},
-        {1024, QN_MALFORMED, "'pretrained.pos_embed' [1, 1370, 1024] is missing"},
-        {64, QN_UNSUPPORTED, "no config.json, and 'pretrained.cls_token' is of none of the published sizes (384, 768, 1024)"},
+        {384, "pretrained.blocks.11.mlp.fc2.weight", QN_MALFORMED,
+         "'pretrained.blocks.11.mlp.fc2.weight' is [5], not [384, 1536]"},
+        {768, "depth_head.projects.3.weight", QN_MALFORMED, "'depth_head.projects.3.weight' is [5], not [768, 768, 1, 1]"},
+        {1024, "pretrained.pos_embed", QN_MALFORMED, "'pretrained.pos_embed' is [5], not [1, 1370, 1024]"},
+        {64, "pretrained.pos_embed", QN_UNSUPPORTED,
+         "no config.json, and 'pretrained.cls_token' is of none of the published sizes (384, 768, 1024)"},
     };
     char folder[256];
     st_folder("published", folder);
@@ -179,6 +182,7 @@ QN_TEST(arch_depth_anything_v2_published_sizes) {
         ckpt c = ckpt_begin(1);
         (void)ckpt_add(&c, "pretrained.cls_token", 0, 1, QN_DIMS(1, 1, rows[i].hidden));
         (void)ckpt_add(&c, "depth_head.projects.0.weight", 0, 1, QN_DIMS(1));
+        (void)ckpt_add(&c, rows[i].probe, 0, 1, QN_DIMS(5));
         ckpt_write(&c, folder, NULL);
         refused(folder, rows[i].status, rows[i].message);
         ckpt_end(&c);

@@ -77,6 +77,22 @@ QN_TEST(base_outfile_uncommitted_leaves_nothing) {
     qn_context_destroy(ctx);
 }
 
+/* A rename would put a file in the place of what is there. */
+QN_TEST(base_outfile_only_over_files) {
+    qn_context *ctx = qn_test_context();
+    char folder[256], path[512];
+    qn_outfile *f;
+    struct stat st;
+    make_folder("over", folder);
+    ASSERT_FAILS(ctx, QN_SYSTEM, "outfile-over: is a folder", qn_outfile_create(ctx, folder, &f));
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    qn_clear(ctx);
+    ASSERT_FAILS(ctx, QN_SYSTEM, "pipe: is not a regular file", qn_outfile_create(ctx, path, &f));
+    assert_true(stat(path, &st) == 0 && S_ISFIFO(st.st_mode));
+    qn_context_destroy(ctx);
+}
+
 /* Whether the file system has unnamed files decides whether SIGKILL can leave something: where it has, nothing. */
 static bool has_unnamed_files(const char *folder) {
     qn_context *ctx = qn_test_context();

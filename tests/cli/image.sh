@@ -77,6 +77,21 @@ refuse $QUERN run m.quern --image photo.png --save depth.png --save-as rainbow
 refuse $QUERN run m.quern --image photo.png --save depth.npy --save-as grey16
 refuse $QUERN run m.quern --save-as grey16
 refuse $QUERN run -q m.quern --image photo.png --save depth.png --save-output colour >/dev/null
+python3 - <<'P'
+def field(number, data):
+    if isinstance(data, int):
+        return bytes([number << 3, data])
+    data = data.encode() if isinstance(data, str) else data
+    return bytes([number << 3 | 2, len(data)]) + data
+def port(name, dims):
+    shape = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d)) for d in dims)
+    return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+perm = field(1, "perm") + b"".join(field(8, i) for i in (0, 3, 2, 1)) + bytes([20 << 3 & 0x7f | 0x80, 1, 7])
+node = field(1, "x") + field(2, "rays") + field(4, "Transpose") + field(5, perm)
+graph = field(1, node) + field(2, "g") + field(11, port("x", [1, 3, "h", "w"])) + field(12, port("rays", [1, "w", "h", 3]))
+open("rays.onnx", "wb").write(field(1, 8) + field(7, graph) + field(8, field(2, 17)))
+P
+refuse $QUERN run -q rays.onnx --image photo.png --processor processor.json --save rays.png >/dev/null
 refuse $QUERN run model.onnx --image photo.png --processor padded.json
 refuse $QUERN convert -q model.onnx -o n.quern --processor padded.json
 $QUERN run -q m.quern --image photo.png --image photo.png --save two.npy | tail -2
@@ -92,4 +107,4 @@ assert json.load(open("bench.json"))["results"][0]["latency_ms"]["median"] > 0
 P
 refuse $QUERN compare model.onnx m.quern --image photo.png
 refuse $QUERN convert -q model.onnx -o n.quern --precision fp16 --calibrate photo.png
-ls *.quern
+ls *.quern rays*

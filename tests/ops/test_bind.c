@@ -55,6 +55,7 @@ QN_TEST(ops_bind_ranges_are_kept) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph = graph_of(ctx);
     ASSERT_OK(ctx, BIND("batch=1..64", "height=14..2072:14", "seq=32|128"));
+    ASSERT_OK(ctx, BIND("batch=1..64", "height=14..2072:14", "seq=32|128")); /* once more says nothing new */
     outputs_are(graph, "float32[batch,8,height//14,width//14]", "batch");
     for (int32_t i = 0; i < qn_symbols_count(graph->symbols); i++) {
         const char *name = qn_symbol_name(graph->symbols, i);
@@ -66,6 +67,24 @@ QN_TEST(ops_bind_ranges_are_kept) {
         if (strcmp(name, "seq") == 0)
             assert_string_equal(range, "32|128");
     }
+    qn_graph_destroy(graph);
+    qn_context_destroy(ctx);
+}
+
+/* A range may become narrower, never wider: the graph was built for what it says. */
+QN_TEST(ops_bind_within_the_contract) {
+    qn_context *ctx = qn_test_context();
+    qn_graph *graph = graph_of(ctx);
+    ASSERT_OK(ctx, BIND("batch=1..64", "height=14..2072:14", "seq=32|128", "width=14..:14"));
+    ASSERT_FAILS(ctx, QN_USAGE, "dimension 'height=15' is outside the model's 14..2072:14", BIND("height=15"));
+    ASSERT_FAILS(ctx, QN_USAGE, "dimension 'height=0' is outside the model's 14..2072:14", BIND("height=0"));
+    ASSERT_FAILS(ctx, QN_USAGE, "dimension 'height=14..2072:7' is outside", BIND("height=14..2072:7"));
+    ASSERT_FAILS(ctx, QN_USAGE, "dimension 'height=14..2086:14' is outside", BIND("height=14..2086:14"));
+    ASSERT_FAILS(ctx, QN_USAGE, "dimension 'width=518|520' is outside the model's 14..:14", BIND("width=518|520"));
+    ASSERT_FAILS(ctx, QN_USAGE, "dimension 'seq=32..128' is outside the model's 32|128", BIND("seq=32..128"));
+    ASSERT_FAILS(ctx, QN_USAGE, "dimension 'batch=1..65' is outside the model's 1..64", BIND("batch=1..65"));
+    ASSERT_OK(ctx, BIND("batch=2..4", "height=28..1036:28", "width=14|28", "seq=128"));
+    outputs_are(graph, "float32[batch,8,height//14,width//14]", "batch");
     qn_graph_destroy(graph);
     qn_context_destroy(ctx);
 }

@@ -144,6 +144,7 @@ QN_TEST(passes_ranges_static_reasons) {
         {"%r = Reciprocal(%x)\n%y = Sqrt(%r)", "y", "it reads one over an open range"},
         {"input %i: int64[4]\n%a = Cast(%i) {to=1}\n%y = Neg(%a)", "a", "it is made from whole numbers"},
         {"input %i: int64[4]\n%a = Cast(%i) {to=1}\n%y = Neg(%a)", "y", "it reads counts or positions"},
+        {"%y = Relu@float32(%x)", "y", "marked float32 where the graph was built"},
         {"%y = Tanh(%x)", "y", "named by keep_fp32 'Tanh': it is the last"},
     };
     qn_context *ctx = qn_test_context();

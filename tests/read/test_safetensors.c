@@ -216,7 +216,7 @@ static const struct {
      "t: tensor 'a' has 9 dimensions, at most 8 are read"},
     /* places */
     {A("\"U8\"", "[1]", "[1, 0]"), 1, QN_MALFORMED, "t: a.data_offsets [1, 0] are no part of the 1 bytes of elements"},
-    {A("\"U8\"", "[2]", "[0, 2]"), 1, QN_MALFORMED, "t: a.data_offsets [0, 2] are no part of the 1 bytes of elements"},
+    {A("\"U8\"", "[2]", "[0, 2]"), 1, QN_MALFORMED, "t: a.data_offsets [0, 2] are no part of the 1 bytes of elements (is the file cut short?)"},
     {A("\"U8\"", "[0]", "[9223372036854775807, 9223372036854775807]"), 1, QN_MALFORMED, "are no part of the 1 bytes of elements"},
     {A("\"U8\"", "[1]", "[0, 9223372036854775807]"), 1, QN_MALFORMED, "are no part of the 1 bytes of elements"},
     {A("\"U8\"", "[2]", "[0, 1]"), 1, QN_MALFORMED, "t: a.data_offsets hold 1 bytes, the shape needs 2"},
@@ -278,10 +278,11 @@ QN_TEST(read_safetensors_header_sizes) {
         {"\2\0\0\0\0\0\0\0", 8, "t: a header of 2 bytes in a file of 8"},
         {"\3\0\0\0\0\0\0\0{}", 10, "t: a header of 3 bytes in a file of 10"},
         {"\0\xe1\xf5\5\0\0\0\0{}", 10, "t: a header of 100000000 bytes in a file of 10"},
-        {"\1\xe1\xf5\5\0\0\0\0{}", 10, "t: a header of 100000001 bytes, the format ends at 100000000"},
+        {"\1\xe1\xf5\5\0\0\0\0{}", 10, "t: a header of 100000001 bytes, the format ends at 100000000: no safetensors file"},
         {"\xff\xff\xff\xff\xff\xff\xff\xff{}", 10, "t: a header of 18446744073709551615 bytes, the format ends at"},
         {"\xf8\xff\xff\xff\xff\xff\xff\xff{}", 10, "t: a header of 18446744073709551608 bytes, the format ends at"},
         {"\1\0\0\0\0\0\0\0{}", 10, "t:1:1: "},
+        {"version https://git-lfs.github.com/spec/v1\n", 43, "t: a pointer of Git LFS in place of the file"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         refused(rows[i].bytes, rows[i].n, QN_MALFORMED, rows[i].message);
