@@ -480,8 +480,8 @@ typedef struct qn_picture {
 } qn_picture;
 
 /** Read a PNG or JPEG. Grey, palettes and 16 bits become RGB of 8 bits, alpha is dropped, a JPEG is turned as its EXIF
- *  orientation says. QN_MALFORMED says what is wrong with the file; QN_UNSUPPORTED: another format, CMYK, or more than
- *  2^28 pixels. End it with qn_picture_destroy (NULL is fine). */
+ *  orientation says. QN_MALFORMED says what is wrong with the file; QN_UNSUPPORTED: another format, CMYK, arithmetic
+ *  coding, or more than 2^28 pixels. End it with qn_picture_destroy (NULL is fine). */
 QN_API QN_MUST_USE qn_status qn_picture_load(qn_context *ctx, const char *path, qn_picture **out);
 QN_API void qn_picture_destroy(qn_picture *picture);
 

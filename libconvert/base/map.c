@@ -45,7 +45,7 @@ static const uint8_t g_empty[1];
 
 qn_status qn_map_open(qn_context *ctx, const char *path, qn_map **out) {
     *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would be waited for */
     struct stat st;
     if (fd < 0)
         return qn_fail(ctx, QN_SYSTEM, "%s: cannot open: %s", path, strerror(errno));

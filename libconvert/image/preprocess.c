@@ -59,13 +59,21 @@ static const rule g_rules[QN_N_SIZE_RULES] = {
     [QN_SIZE_LONGEST] = longest, [QN_SIZE_SHORTEST] = shortest,
 };
 
+static bool is_sound(size s) {
+    return s.height >= 1 && s.height <= QN_MAX_SIDE && s.width >= 1 && s.width <= QN_MAX_SIDE &&
+           s.height * s.width <= (double)QN_MAX_PIXELS;
+}
+
 qn_status qn_preprocess_size(qn_context *ctx, const qn_preprocess *p, int64_t height, int64_t width, int64_t *out_height,
                              int64_t *out_width) {
-    const size s = g_rules[p->size](p, (double)height, (double)width);
-    if (!(s.height >= 1 && s.height <= QN_MAX_SIDE && s.width >= 1 && s.width <= QN_MAX_SIDE))
+    const size last = g_rules[p->size](p, (double)height, (double)width);
+    const size first = p->size == QN_SIZE_LONGEST ? longest_side(p, (double)height, (double)width) : last;
+    const size s = is_sound(first) ? last : first;
+    if (!is_sound(s))
         return qn_fail(ctx, QN_UNSUPPORTED,
-                       "a photo of %" PRId64 " x %" PRId64 " becomes %.0f x %.0f by size rule '%s': a side is 1 to %d", width,
-                       height, s.width, s.height, qn_size_rule_name(p->size), QN_MAX_SIDE);
+                       "a photo of %" PRId64 " x %" PRId64 " becomes %.0f x %.0f by size rule '%s': a side is 1 to %d, and there "
+                       "are at most %" PRId64 " pixels", width, height, s.width, s.height, qn_size_rule_name(p->size),
+                       QN_MAX_SIDE, QN_MAX_PIXELS);
     *out_height = (int64_t)s.height;
     *out_width = (int64_t)s.width;
     return QN_OK;

@@ -5,7 +5,8 @@
 #include "ir/preprocess.h"
 
 /** The size that a photo of height x width (each 1..QN_MAX_SIDE) is brought to; docs/images.md has the formulas.
- *  QN_UNSUPPORTED when a side comes to 0 or to more than QN_MAX_SIDE. */
+ *  QN_UNSUPPORTED when a side comes to 0 or to more than QN_MAX_SIDE, or all of it (or what comes first, of
+ *  QN_SIZE_LONGEST) to more than QN_MAX_PIXELS. */
 QN_MUST_USE qn_status qn_preprocess_size(qn_context *ctx, const qn_preprocess *p, int64_t height, int64_t width,
                                          int64_t *out_height, int64_t *out_width);
 

@@ -27,6 +27,8 @@ typedef enum qn_interpolation {
 
 /** Largest height, width and multiple. */
 #define QN_MAX_SIDE 65535
+/** Most pixels of a photo, before and after. */
+#define QN_MAX_PIXELS ((int64_t)1 << 28)
 
 /** Mean and deviation of R, G, B over ImageNet, of 0..1. */
 #define QN_IMAGENET_MEAN {0.485, 0.456, 0.406}

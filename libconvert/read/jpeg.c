@@ -2,6 +2,7 @@
  * words. */
 #include "read/picture.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdio.h> /* jpeglib.h wants it */
 #include <string.h>
@@ -10,6 +11,11 @@
 #include <jpeglib.h>
 
 enum { EXIF_MARKER = JPEG_APP0 + 1, MAX_SCANS = 500, ROWS_AT_ONCE = 1 };
+
+/* Huffman's codes take at least a bit for the mean of each block of 8 x 8. A unit of at most 32 x 32 pixels that has three
+ * components has at least 9 blocks (4 x 1, 1 x 4 and one), and one of grey is a block: 1024 pixels in 9 bits. A picture that
+ * its file cannot hold is refused before it has room. */
+enum { MAX_PIXELS_A_BYTE = 1024 };
 
 typedef struct decoder {
     struct jpeg_decompress_struct jpeg;
@@ -122,7 +128,14 @@ static qn_status decode(decoder *d, qn_arena *arena, const char *name, const uin
     (void)jpeg_read_header(jpeg, TRUE);
     if (jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK)
         return qn_fail(d->ctx, QN_UNSUPPORTED, "%s: JPEG: CMYK pictures are not read, only RGB and grey", name);
-    QN_TRY(qn_picture_alloc(d->ctx, arena, name, jpeg->image_height, jpeg->image_width, max_pixels, out));
+    const int64_t height = jpeg->image_height, width = jpeg->image_width;
+    QN_TRY(qn_picture_check_size(d->ctx, name, height, width, max_pixels));
+    if (jpeg->arith_code)
+        return qn_fail(d->ctx, QN_UNSUPPORTED, "%s: JPEG: arithmetic coding is not read, only Huffman's", name);
+    if ((size_t)(height * width) / MAX_PIXELS_A_BYTE > n_bytes)
+        return qn_fail(d->ctx, QN_MALFORMED, "%s: JPEG: %zu bytes cannot hold %" PRId64 " x %" PRId64 " pixels", name, n_bytes,
+                       width, height);
+    QN_TRY(qn_picture_alloc(d->ctx, arena, name, height, width, max_pixels, out));
     jpeg->out_color_space = JCS_RGB;
     (void)jpeg_start_decompress(jpeg);
     while (jpeg->output_scanline < jpeg->output_height) {

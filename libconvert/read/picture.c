@@ -6,14 +6,19 @@
 #include "base/map.h"
 #include "ir/preprocess.h"
 
-qn_status qn_picture_alloc(qn_context *ctx, qn_arena *arena, const char *name, int64_t height, int64_t width,
-                           int64_t max_pixels, qn_rgb *out) {
+qn_status qn_picture_check_size(qn_context *ctx, const char *name, int64_t height, int64_t width, int64_t max_pixels) {
     if (height < 1 || width < 1)
         return qn_fail(ctx, QN_MALFORMED, "%s: a picture of %" PRId64 " x %" PRId64 " pixels", name, width, height);
     if (height > QN_MAX_SIDE || width > QN_MAX_SIDE || height * width > max_pixels)
         return qn_fail(ctx, QN_UNSUPPORTED,
                        "%s: a picture of %" PRId64 " x %" PRId64 " pixels: at most %d a side and %" PRId64 " in all", name,
                        width, height, QN_MAX_SIDE, max_pixels);
+    return QN_OK;
+}
+
+qn_status qn_picture_alloc(qn_context *ctx, qn_arena *arena, const char *name, int64_t height, int64_t width,
+                           int64_t max_pixels, qn_rgb *out) {
+    QN_TRY(qn_picture_check_size(ctx, name, height, width, max_pixels));
     *out = (qn_rgb){.height = height, .width = width};
     QN_NEW_ARRAY(ctx, arena, out->data, 3 * height * width);
     return QN_OK;

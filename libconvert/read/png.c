@@ -48,13 +48,16 @@ static qn_status decode(decoder *d, qn_arena *arena, const char *name, int64_t m
     png_set_read_fn(png, d, take);
     png_set_user_limits(png, 0x7fffffff, 0x7fffffff); /* sizes are checked below, in our words */
     png_set_chunk_malloc_max(png, MAX_CHUNK);
+    /* texts and profiles, which unpack to a thousand times their bytes, are skipped; -1: all but IHDR, PLTE, tRNS, IDAT, IEND */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(png, d->info);
     const int64_t width = png_get_image_width(png, d->info), height = png_get_image_height(png, d->info);
     const size_t row_bytes = png_get_rowbytes(png, d->info);
-    QN_TRY(qn_picture_alloc(d->ctx, arena, name, height, width, max_pixels, out));
+    QN_TRY(qn_picture_check_size(d->ctx, name, height, width, max_pixels));
     if ((size_t)height * row_bytes / MAX_RATIO > d->n)
         return qn_fail(d->ctx, QN_MALFORMED, "%s: PNG: %zu bytes cannot hold %zu rows of %zu bytes", name, d->n, (size_t)height,
                        row_bytes);
+    QN_TRY(qn_picture_alloc(d->ctx, arena, name, height, width, max_pixels, out));
     png_set_palette_to_rgb(png);
     png_set_expand_gray_1_2_4_to_8(png);
     png_set_scale_16(png);

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/map.h"
@@ -43,6 +44,7 @@ QN_TEST(base_map_empty_file) {
 
 QN_TEST(base_map_refusals) {
     qn_context *ctx = qn_test_context();
+    char path[256];
     qn_map *map;
     char *data;
     size_t n;
@@ -52,6 +54,11 @@ QN_TEST(base_map_refusals) {
     ASSERT_FAILS(ctx, QN_SYSTEM, "is a folder", qn_map_open(ctx, qn_test_tmp(), &map));
     qn_clear(ctx);
     ASSERT_FAILS(ctx, QN_SYSTEM, "/dev/null: is not a regular file", qn_map_open(ctx, "/dev/null", &map));
+    qn_clear(ctx);
+    /* a pipe that no one writes to is not waited for */
+    snprintf(path, sizeof path, "%s/pipe", qn_test_tmp());
+    assert_int_equal(mkfifo(path, 0600), 0);
+    ASSERT_FAILS(ctx, QN_SYSTEM, "pipe: is not a regular file", qn_map_open(ctx, path, &map));
     qn_clear(ctx);
     ASSERT_FAILS(ctx, QN_SYSTEM, "cannot open", qn_read_file(ctx, "no/such/file", 10, &data, &n));
     qn_context_destroy(ctx);

@@ -60,6 +60,16 @@ QN_TEST(image_preprocess_size_refusals) {
     p.height = p.width = 60000;
     p.multiple = 1;
     ASSERT_FAILS(ctx, QN_UNSUPPORTED, "a side is 1 to 65535", qn_preprocess_size(ctx, &p, 1, 1000, &h, &w));
+    qn_clear(ctx);
+    p.size = QN_SIZE_EXACT;
+    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "becomes 60000 x 60000 by size rule 'exact': a side is 1 to 65535, and there are at most 268435456",
+                 qn_preprocess_size(ctx, &p, 10, 10, &h, &w));
+    qn_clear(ctx);
+    /* 40000 x 1 in the end, but 60000 x 15000 on the way */
+    p.size = QN_SIZE_LONGEST;
+    p.multiple = 40000;
+    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "becomes 60000 x 15000 by size rule 'longest'",
+                 qn_preprocess_size(ctx, &p, 10, 40, &h, &w));
     qn_context_destroy(ctx);
 }
 

@@ -1,8 +1,11 @@
 #include "read/picture.h"
 
+#include <arpa/inet.h>
+#include <libdeflate.h>
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tests/read/picture_build.h"
@@ -121,6 +124,52 @@ static void put_size(qn_buf *png, uint32_t width, uint32_t height) {
         png->data[29 + i] = (char)(~crc >> (24 - 8 * i));
 }
 
+/* Where the header of a baseline frame begins: marker, length, bits, height, width. */
+static char *frame_of(const qn_buf *jpeg) {
+    char *at = memmem(jpeg->data, jpeg->n, "\xff\xc0\x00\x11\x08", 5);
+    assert_non_null(at);
+    return at;
+}
+
+/* The chunk's length, type, data and CRC. */
+static void put_chunk(qn_buf *out, const char *type, const void *data, size_t n) {
+    uint32_t crc = libdeflate_crc32(libdeflate_crc32(0, type, 4), data, n), length = htonl((uint32_t)n);
+    crc = htonl(crc);
+    qn_buf_append(out, &length, 4);
+    qn_buf_append(out, type, 4);
+    qn_buf_append(out, data, n);
+    qn_buf_append(out, &crc, 4);
+}
+
+/* 80 texts that unpack to 4 MiB each are skipped: were they kept, they would take 320 MiB. */
+QN_TEST(read_picture_png_texts_are_skipped) {
+    enum { N_TEXTS = 80, TEXT = 4 << 20, PACKED = 1 << 16, HEAD = 33, MOST_KIB = 160 << 10 };
+    static const uint8_t rgb[3] = {1, 2, 3};
+    static char packed[PACKED] = "key\0";
+    qn_context *ctx = qn_test_context();
+    struct rusage before, after;
+    char *text = malloc(TEXT);
+    assert_non_null(text);
+    memset(text, 'a', TEXT);
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(9);
+    const size_t n = libdeflate_zlib_compress(c, text, TEXT, packed + 5, PACKED - 5);
+    libdeflate_free_compressor(c);
+    free(text);
+    assert_true(n > 0);
+    qn_buf plain = pb_make_png(&(pb_png){1, 1, 8, PNG_COLOR_TYPE_RGB, false, 0, NULL}, rgb, 3), file = QN_BUF_INIT;
+    qn_buf_append(&file, plain.data, HEAD);
+    for (int i = 0; i < N_TEXTS; i++)
+        put_chunk(&file, "zTXt", packed, n + 5);
+    qn_buf_append(&file, plain.data + HEAD, plain.n - HEAD);
+    assert_false(file.failed);
+    getrusage(RUSAGE_SELF, &before);
+    check_rgb(ctx, file, 1, 1, rgb);
+    getrusage(RUSAGE_SELF, &after);
+    assert_true(after.ru_maxrss - before.ru_maxrss < MOST_KIB);
+    qn_buf_free(&plain);
+    qn_context_destroy(ctx);
+}
+
 QN_TEST(read_picture_refusals) {
     static uint8_t rgb[3 * H * W], cmyk[4 * H * W];
     qn_context *ctx = qn_test_context();
@@ -140,6 +189,8 @@ QN_TEST(read_picture_refusals) {
         {"jpeg cut", "photo: JPEG: Premature end of JPEG file", QN_MALFORMED},
         {"jpeg head", "photo: JPEG: ", QN_MALFORMED},
         {"jpeg noise", "photo: JPEG: Corrupt JPEG data", QN_MALFORMED},
+        {"jpeg arithmetic", "arithmetic coding is not read", QN_UNSUPPORTED},
+        {"jpeg small", "cannot hold 1024 x 1024 pixels", QN_MALFORMED},
         {"jpeg cmyk", "CMYK pictures are not read", QN_UNSUPPORTED},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -167,6 +218,10 @@ QN_TEST(read_picture_refusals) {
             file.n -= 40;
         else if (strcmp(what, "jpeg head") == 0)
             file.n = 30;
+        else if (strcmp(what, "jpeg arithmetic") == 0)
+            frame_of(&file)[1] = (char)0xc9;
+        else if (strcmp(what, "jpeg small") == 0)
+            memcpy(frame_of(&file) + 5, "\4\0\4", 4); /* height and width, most significant byte first */
         else if (strcmp(what, "jpeg noise") == 0)
             memset(file.data + file.n - 60, 0xff, 30);
         qn_status status = parse(ctx, arena, &file, &p);
