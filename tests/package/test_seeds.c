@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ir/preprocess.h"
 #include "ir/text.h"
 #include "tests/test.h"
 
@@ -12,6 +13,11 @@
 
 static const char g_small[] = "input %x: float32[batch,20]\nconst %w: float32[20,3] = random(1)\nconst %b: float32[3] = {0.5, -1, 2}\n"
                               "%a = MatMul(%x, %w)\n%y = Add(%a, %b)\noutput %y\n";
+
+static const char g_photo[] = "input %x: float32[n,3,h,w]\n%y = Abs(%x)\noutput %y\n";
+static const qn_preprocess g_aspect = {.size = QN_SIZE_ASPECT, .height = 518, .width = 500, .multiple = 14,
+                                       .interpolation = QN_INTERPOLATE_BICUBIC, .antialias = true, .rescale = 0.5,
+                                       .mean = {0.5, 0.25, 0}, .std = {0.5, 1, 2}};
 
 static void check_seed(const char *name, qn_test_bytes want) {
     char path[200];
@@ -42,14 +48,20 @@ static qn_test_bytes model_of(qn_context *ctx, qn_test_bytes package) {
 
 QN_TEST(package_seeds_are_what_is_written) {
     qn_context *ctx = qn_test_context();
-    qn_graph *small, *rich = qn_test_rich_graph(ctx);
+    qn_graph *small, *photo, *rich = qn_test_rich_graph(ctx);
     ASSERT_OK(ctx, qn_graph_parse(ctx, g_small, &small));
     qn_test_bytes package = qn_test_read_bytes(qn_test_write_package(ctx, small));
     qn_test_bytes full = qn_test_read_bytes(qn_test_write_package(ctx, rich)), model = model_of(ctx, full);
+    ASSERT_OK(ctx, qn_graph_parse(ctx, g_photo, &photo));
+    ASSERT_OK(ctx, qn_graph_set_preprocess(ctx, photo, &g_aspect));
+    qn_test_bytes with_photo = qn_test_read_bytes(qn_test_write_package(ctx, photo)), of_photo = model_of(ctx, with_photo);
+    check_seed("photo.pb", of_photo);
     check_seed("small.quern", package);
     check_seed("rich.pb", model);
     free(package.data), free(full.data), free(model.data);
+    free(with_photo.data), free(of_photo.data);
     qn_graph_destroy(small);
+    qn_graph_destroy(photo);
     qn_graph_destroy(rich);
     qn_context_destroy(ctx);
 }
