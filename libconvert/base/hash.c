@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { PIECE = 1 << 18, WINDOW = 4 << 20 };
+enum { PIECE = 1 << 18 };
 
 qn_hash qn_hash_bytes(const void *data, size_t n) {
     XXH128_hash_t h = XXH3_128bits(data, n);
@@ -35,32 +33,6 @@ static qn_status hash_reading(qn_context *ctx, const char *path, int fd, XXH3_st
     return status;
 }
 
-/* Windows of the file, mapped one after the other: a third of the time that copying through read takes. What cannot be
- * mapped is left to read: *at is how far it went. */
-static qn_status hash_mapping(qn_context *ctx, int fd, off_t n_bytes, XXH3_state_t *state, off_t *at) {
-    while (*at < n_bytes) {
-        size_t n = n_bytes - *at < WINDOW ? (size_t)(n_bytes - *at) : WINDOW;
-        void *window = mmap(NULL, n, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, *at);
-        if (window == MAP_FAILED)
-            break;
-        XXH3_128bits_update(state, window, n);
-        (void)munmap(window, n);
-        *at += (off_t)n;
-        QN_TRY(qn_check_cancel(ctx));
-    }
-    return QN_OK;
-}
-
-static qn_status hash_fd(qn_context *ctx, const char *path, int fd, XXH3_state_t *state) {
-    struct stat st;
-    off_t at = 0;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-        QN_TRY(hash_mapping(ctx, fd, st.st_size, state, &at));
-    if (lseek(fd, at, SEEK_SET) < 0 && at > 0)
-        return qn_fail(ctx, QN_SYSTEM, "%s: cannot read: %s", path, strerror(errno));
-    return hash_reading(ctx, path, fd, state);
-}
-
 qn_status qn_hash_file(qn_context *ctx, const char *path, qn_hash *out) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -69,7 +41,7 @@ qn_status qn_hash_file(qn_context *ctx, const char *path, qn_hash *out) {
     qn_status status = state ? QN_OK : qn_fail_memory(ctx, sizeof *out, "hashing");
     if (status == QN_OK) {
         XXH3_128bits_reset(state);
-        status = hash_fd(ctx, path, fd, state);
+        status = hash_reading(ctx, path, fd, state);
     }
     if (status == QN_OK) {
         XXH128_hash_t h = XXH3_128bits_digest(state);

@@ -14,8 +14,13 @@ struct qn_map {
     char *path;
     void *data; /* MAP_FAILED when the file is empty */
     size_t n_bytes;
+    int fd;     /* kept for qn_map_read; -1: not */
     qn_map *prev, *next;
 };
+
+/* Descriptors are few, shards may be many. */
+enum { MAX_KEPT = 64 };
+static int g_kept;
 
 /* All open maps: qn_map_release must not touch memory that is not a file's (its pages would turn to zeros). */
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,6 +48,14 @@ static void delist(qn_map *map) {
 
 static const uint8_t g_empty[1];
 
+static void drop_descriptor(qn_map *map) {
+    if (map->fd < 0)
+        return;
+    close(map->fd);
+    map->fd = -1;
+    __atomic_sub_fetch(&g_kept, 1, __ATOMIC_RELAXED);
+}
+
 qn_status qn_map_open(qn_context *ctx, const char *path, qn_map **out) {
     *out = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would be waited for */
@@ -68,7 +81,9 @@ qn_status qn_map_open(qn_context *ctx, const char *path, qn_map **out) {
     if (map->n_bytes)
         map->data = mmap(NULL, map->n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     int why = errno;
-    close(fd);
+    map->fd = fd;
+    if (__atomic_add_fetch(&g_kept, 1, __ATOMIC_RELAXED) > MAX_KEPT)
+        drop_descriptor(map);
     if (map->n_bytes && map->data == MAP_FAILED) {
         qn_map_close(map);
         return qn_fail(ctx, QN_SYSTEM, "%s: cannot map: %s", path, strerror(why));
@@ -84,6 +99,7 @@ void qn_map_close(qn_map *map) {
     delist(map);
     if (map->data != MAP_FAILED)
         munmap(map->data, map->n_bytes);
+    drop_descriptor(map);
     free(map->path);
     free(map);
 }
@@ -91,6 +107,38 @@ void qn_map_close(qn_map *map) {
 const uint8_t *qn_map_data(const qn_map *map) { return map->data == MAP_FAILED ? g_empty : map->data; }
 size_t qn_map_bytes(const qn_map *map) { return map->n_bytes; }
 const char *qn_map_path(const qn_map *map) { return map->path; }
+
+/* The open file that holds [data, data + n), and where in it; -1: none. The caller's mapping keeps it open. */
+static int find_descriptor(uintptr_t at, size_t n, off_t *offset) {
+    int fd = -1;
+    pthread_mutex_lock(&g_lock);
+    for (const qn_map *map = g_maps; map && fd < 0; map = map->next) {
+        const uintptr_t begin = (uintptr_t)map->data;
+        if (map->data == MAP_FAILED || at < begin || at - begin > map->n_bytes || n > map->n_bytes - (at - begin))
+            continue;
+        fd = map->fd;
+        *offset = (off_t)(at - begin);
+    }
+    pthread_mutex_unlock(&g_lock);
+    return fd;
+}
+
+bool qn_map_read(const void *data, size_t n, void *out) {
+    off_t offset = 0;
+    const int fd = find_descriptor((uintptr_t)data, n, &offset);
+    char *to = out;
+    while (fd >= 0 && n > 0) {
+        const ssize_t done = pread(fd, to, n, offset);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        to += done;
+        offset += done;
+        n -= (size_t)done;
+    }
+    return fd >= 0;
+}
 
 void qn_map_release(const void *data, size_t n) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)data;

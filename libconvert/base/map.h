@@ -18,6 +18,10 @@ const char *qn_map_path(const qn_map *map);
  *  Any range is fine, also one that lies in no mapping made here (then nothing happens). */
 void qn_map_release(const void *data, size_t n);
 
+/** Copy [data, data + n), which lies in one mapping, to `out` by reading the file: for bytes that are gone through once this
+ *  costs less than pages that come and go. False, with nothing promised about `out`, when that cannot be done. */
+bool qn_map_read(const void *data, size_t n, void *out);
+
 /** A file under a temporary name in the target's folder that takes its real name on commit.
  *  Destroying it uncommitted unlinks the temporary; temporaries are also unlinked when a signal
  *  handler calls qn_outfile_unlink_all (async-signal-safe). */

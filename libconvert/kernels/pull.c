@@ -10,7 +10,7 @@
 
 /* Expressions deeper than MAX_DEPTH are evaluated whole. An operand of at most SMALL elements is small. Mapped bytes
  * are let go by RELEASE at a time, since that interrupts every thread. */
-enum { MAX_DEPTH = 16, SMALL = 1 << 16, RELEASE = 8 << 20, BLOCK = 16 };
+enum { MAX_DEPTH = 16, SMALL = 1 << 16, RELEASE = 8 << 20, BLOCK = 16, STREAM = 1 << 18 };
 
 typedef qn_status (*read_fn)(qn_pull *p, int64_t first, int64_t n, const void **out);
 typedef void (*row_fn)(const float *restrict x, const float *restrict b, int64_t n, float *restrict y);
@@ -27,6 +27,7 @@ struct qn_pull {
     const char *data;   /* plain and whole: the elements */
     int64_t released;   /* plain: elements let go */
     bool mapped;        /* plain: may be let go */
+    bool streamed;      /* plain: read from the file into the buffer, past the mapping */
     int64_t row, inner; /* Concat: elements of the result along the axis and within it; inner to the axis */
     row_fn rows[2];     /* arithmetic: the small operand a number, or a row */
     const float *small; /* its elements */
@@ -51,6 +52,9 @@ static void let_go(qn_pull *p, int64_t end) {
 }
 
 static qn_status read_plain(qn_pull *p, int64_t first, int64_t n, const void **out) {
+    *out = p->buffer;
+    if (p->streamed && qn_map_read(p->data + (size_t)first * p->element, (size_t)n * p->element, p->buffer))
+        return QN_OK;
     if (first < p->released)
         p->released = first; /* read once more */
     else if ((first - p->released) * (int64_t)p->element >= RELEASE)
@@ -67,7 +71,8 @@ static qn_status make_plain(qn_pull *p, qn_arena *arena, const void *data, bool 
     p->read = read_plain;
     p->data = data;
     p->mapped = mapped;
-    return (uintptr_t)data % p->element ? make_buffer(p, arena, most) : QN_OK;
+    p->streamed = mapped && qn_const_numel(p->c) >= STREAM;
+    return p->streamed || (uintptr_t)data % p->element ? make_buffer(p, arena, most) : QN_OK;
 }
 
 static qn_status read_encoded(qn_pull *p, int64_t first, int64_t n, const void **out) {

@@ -88,6 +88,30 @@ QN_TEST(base_map_release_changes_no_byte) {
     qn_context_destroy(ctx);
 }
 
+/* Bytes by reading are those of the mapping; what is no part of a mapping is not read; many files still work. */
+QN_TEST(base_map_reads_past_the_mapping) {
+    enum { N = 100 };
+    qn_context *ctx = qn_test_context();
+    char path[256], got[8] = "";
+    qn_map *maps[N];
+    int read = 0;
+    snprintf(path, sizeof path, "%s/streamed", qn_test_tmp());
+    write_file(path, "weights", 7);
+    for (int i = 0; i < N; i++)
+        ASSERT_OK(ctx, qn_map_open(ctx, path, &maps[i]));
+    assert_true(qn_map_read(qn_map_data(maps[0]) + 2, 4, got));
+    assert_memory_equal(got, "ight", 4);
+    assert_false(qn_map_read(qn_map_data(maps[0]) + 2, 6, got));
+    assert_false(qn_map_read(path, 4, got));
+    for (int i = 0; i < N; i++)
+        read += qn_map_read(qn_map_data(maps[i]), 7, got);
+    assert_in_range(read, 1, N - 1); /* descriptors are kept of some alone */
+    for (int i = 0; i < N; i++)
+        qn_map_close(maps[i]);
+    assert_false(qn_map_read(path, 4, got));
+    qn_context_destroy(ctx);
+}
+
 QN_TEST(base_map_read_small_file) {
     qn_context *ctx = qn_test_context();
     char path[256], *data;
