@@ -24,8 +24,8 @@ OPT.clang   := -O2 -g
 OPT.valgrind := -O1 -g
 LD.asan     := -fsanitize=address,undefined
 LD.fuzz     := -fsanitize=address,undefined
-LD.aarch64  := -Lbuild/aarch64/sysroot/usr/lib/aarch64-linux-gnu
-CPP.aarch64 := -isystem build/aarch64/sysroot/usr/include
+LD.aarch64  := -Lbuild/aarch64/sysroot/usr/lib/aarch64-linux-gnu -Wl,-rpath-link,build/aarch64/sysroot/lib/aarch64-linux-gnu
+CPP.aarch64 := -isystem build/aarch64/sysroot/usr/include -isystem build/aarch64/sysroot/usr/include/aarch64-linux-gnu
 OPT  := $(or $(OPT.$(VARIANT)),-O2 -g)
 LINK := $(LD.$(VARIANT))
 # Bits are promised: no contraction, no reassociation. Fused multiply-adds are written where they are meant.
