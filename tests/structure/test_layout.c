@@ -5,7 +5,7 @@
 #include "tests/structure/tree.h"
 #include "tests/test.h"
 
-enum { MAX_LINES = 500, LINE = 4096 };
+enum { MAX_LINES = 500, MAX_PUBLIC_LINES = 550, LINE = 4096 };
 
 /* The rooms, from the ground up. A file includes from its own and from those before it. */
 static const char *const g_rooms[] = {"base", "ir",    "ops",     "kernels", "package", "run", "image",
@@ -71,12 +71,12 @@ QN_TEST(structure_layout_includes) {
     assert_int_equal(c.n, 0);
 }
 
-/* A file is a room. The public header is the whole house, one file by design. */
+/* A file is a room. The public header is one file for those who include it, so it may be somewhat longer. */
 static void check_length(void *arg, const char *path, const char *text) {
     char what[64];
-    const int n = strcmp(path, "libconvert/quern.h") == 0 ? 0 : tree_count_lines(text);
-    snprintf(what, sizeof what, "%d lines, at most %d", n, MAX_LINES);
-    if (n > MAX_LINES)
+    const int n = tree_count_lines(text), most = strcmp(path, "libconvert/quern.h") == 0 ? MAX_PUBLIC_LINES : MAX_LINES;
+    snprintf(what, sizeof what, "%d lines, at most %d", n, most);
+    if (n > most)
         complain(arg, path, n, what);
 }
 
