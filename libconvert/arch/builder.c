@@ -22,17 +22,6 @@ void qn_build_try(qn_builder *b, qn_status status) {
         b->status = status;
 }
 
-void qn_build_fail(qn_builder *b, qn_status status, const char *fmt, ...) {
-    char text[1024];
-    if (b->status != QN_OK)
-        return;
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    b->status = qn_fail(b->ctx, status, "%s", text);
-}
-
 static bool failed(const qn_builder *b) { return b->status != QN_OK; }
 
 /* "; " and what is wrong with a tensor. */
@@ -128,8 +117,6 @@ static const qn_safetensors_tensor *find_tensor(const qn_builder *b, const char 
     const char *shared = t ? NULL : qn_checkpoint_note(b->source, name);
     return shared ? qn_checkpoint_find(b->source, shared) : t;
 }
-
-bool qn_build_has(const qn_builder *b, const char *name) { return find_tensor(b, name) != NULL; }
 
 static const char *shape_text(qn_builder *b, const int64_t *dims, int32_t rank) {
     qn_buf text = QN_BUF_INIT;

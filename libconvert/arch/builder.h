@@ -35,8 +35,6 @@ QN_MUST_USE qn_status qn_builder_start(qn_context *ctx, qn_graph *graph, const q
 /** The graph is whole: infer and check it. QN_MALFORMED lists every tensor that is missing, misshapen or surplus;
  *  *dropped are those that were said to be unused, in the graph's arena. Ends the builder, whatever the result. */
 QN_MUST_USE qn_status qn_builder_finish(qn_builder *b, const qn_convert_dropped **dropped, int32_t *n_dropped);
-/** Fail, as qn_fail. */
-QN_PRINTF(3, 4) void qn_build_fail(qn_builder *b, qn_status status, const char *fmt, ...);
 /** Fail as a call did; nothing when it did not. */
 void qn_build_try(qn_builder *b, qn_status status);
 
@@ -61,8 +59,6 @@ void qn_build_photo(qn_builder *b, const qn_preprocess *photo);
 
 /** The tensor of that name as float32, of exactly these dimensions; the same value each time. F16, BF16 and F64 are cast. */
 qn_value *qn_build_weight(qn_builder *b, const char *name, const int64_t *dims, int32_t rank);
-/** True when the checkpoint has it (or __metadata__ names the tensor that it shares). */
-bool qn_build_has(const qn_builder *b, const char *name);
 /** Tensors whose names fit the pattern (base/glob.h) may be there: the model has them, the graph does not need them. */
 void qn_build_unused(qn_builder *b, const char *pattern);
 /** int64 [n], float32 [n]; n < 0: of one number, []. */
