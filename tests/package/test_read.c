@@ -177,7 +177,7 @@ static const struct {
     ROW(const_negative, QN_MALFORMED, "dimension 0 is -1"),
     ROW(const_huge, QN_MALFORMED, "multiply to more than 2^63"),
     ROW(const_rank, QN_UNSUPPORTED, "has 9 dimensions"),
-    ROW(const_encoding, QN_UNSUPPORTED, "encoding 2"),
+    ROW(const_encoding, QN_MALFORMED, "constant 'w' has vectors that are not 1, 2 or 4 wide"),
     ROW(const_encoding_7, QN_UNSUPPORTED, "encoding 7"),
     ROW(const_dense_axis, QN_MALFORMED, "is dense but has parameters of a quantised one"),
     ROW(const_bits, QN_MALFORMED, "palette bits"),
