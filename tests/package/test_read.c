@@ -180,7 +180,7 @@ static const struct {
     ROW(const_encoding, QN_MALFORMED, "constant 'w' has vectors that are not 1, 2 or 4 wide"),
     ROW(const_encoding_7, QN_UNSUPPORTED, "encoding 7"),
     ROW(const_dense_axis, QN_MALFORMED, "'w' has parameters of scales that it has not"),
-    ROW(const_bits, QN_MALFORMED, "palette bits"),
+    ROW(const_bits, QN_MALFORMED, "has parameters of a palette that it has not"),
     ROW(affine_axis, QN_MALFORMED, "axis 2 of 2 dimensions"),
     ROW(affine_block, QN_MALFORMED, "blocks of -1 elements"),
     ROW(affine_block_no_axis, QN_MALFORMED, "blocks of 8 elements along no axis"),
