@@ -32,7 +32,7 @@ bool qn_const_layout(const qn_const *c, size_t offset[QN_MAX_PARTS], size_t *n_b
 
 /** Where the entries of an archive are. */
 typedef struct qn_archive {
-    const uint8_t *data;
+    const uint8_t *data; /**< NULL: names and sizes are checked, and constants get no bytes */
     const qn_zip_entry *entries;
     int64_t n_entries;
 } qn_archive;
