@@ -54,7 +54,7 @@ $B/libconvert/kernels/ref/%.o: ISA := $(if $(filter -O2,$(OPT)),-O3 -fno-math-er
 Q := $(if $(V),,@)
 
 RUN_SRC  := $(wildcard $(addsuffix /*.c,$(addprefix libconvert/,base ir ops kernels kernels/* run image)) \
-              libconvert/package/read*.c libconvert/package/zip*.c libconvert/package/proto*.c)
+              $(addprefix libconvert/package/,read*.c zip*.c proto*.c planes.c))
 LIB_SRC  := $(sort $(RUN_SRC) $(shell find libconvert passes -name '*.c'))
 TOOL_SRC := $(wildcard tools/*.c)
 TEST_SRC := $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/bench/*' -not -path 'tests/data/*')
