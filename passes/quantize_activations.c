@@ -63,7 +63,7 @@ static const char *weight_reason(const qn_const *c, const qn_node *node) {
     int32_t axis;
     if (!c)
         return "its weight is no constant";
-    if (c->encoding != QN_ENC_AFFINE || c->code_dtype != QN_I8)
+    if (!qn_const_is_plain_affine(c) || c->code_dtype != QN_I8)
         return "its weight is not int8";
     if (!c->symmetric)
         return "its weight has zero points";

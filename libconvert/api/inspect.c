@@ -60,6 +60,9 @@ const char *qn_const_storage(qn_arena *arena, const qn_const *c) {
     case QN_ENC_PALETTE:
         text = qn_arena_printf(arena, "palette %d bits", c->bits);
         break;
+    case QN_ENC_SPARSE:
+        text = qn_arena_printf(arena, "sparse %s", qn_dtype_name(c->dtype));
+        break;
     }
     return text ? text : "?";
 }

@@ -135,18 +135,36 @@ static qn_status print_call(printer *p, const qn_node *node) {
 
 /* ---- constants ---- */
 
+static void print_palette(printer *p, const qn_const *c) {
+    qn_buf_printf(p->out, "palette %d %s", c->bits, qn_dtype_name(c->lut_dtype));
+    if (c->width > 1)
+        qn_buf_printf(p->out, " width=%d", c->width);
+    if (c->lut_axis >= 0)
+        qn_buf_printf(p->out, " lut_axis=%d lut_group=%" PRId64, (int)c->lut_axis, c->lut_group);
+    if (c->scale_dtype != QN_NONE)
+        qn_buf_printf(p->out, " scale=%s", qn_stored_name(c->scale_dtype));
+}
+
 static void print_encoding(printer *p, const qn_const *c) {
     if (c->encoding == QN_ENC_DENSE)
         qn_buf_puts(p->out, "dense");
     if (c->encoding == QN_ENC_AFFINE)
-        qn_buf_printf(p->out, "affine %s %s%s", qn_code_type_of(c->code_dtype)->name, qn_dtype_name(c->scale_dtype),
+        qn_buf_printf(p->out, "affine %s %s%s", qn_stored_name(c->code_dtype), qn_stored_name(c->scale_dtype),
                       c->symmetric ? " symmetric" : "");
     if (c->encoding == QN_ENC_PALETTE)
-        qn_buf_printf(p->out, "palette %d", c->bits);
-    if (c->encoding != QN_ENC_DENSE && c->axis >= 0)
+        print_palette(p, c);
+    if (c->encoding == QN_ENC_SPARSE)
+        qn_buf_puts(p->out, "values");
+    if (c->scale_dtype != QN_NONE && c->axis >= 0)
         qn_buf_printf(p->out, " axis=%d", (int)c->axis);
-    if (c->encoding == QN_ENC_AFFINE && c->block > 0)
+    if (c->block > 0)
         qn_buf_printf(p->out, " block=%" PRId64, c->block);
+    if (c->block2 > 0)
+        qn_buf_printf(p->out, " axis2=%d block2=%" PRId64, (int)c->axis2, c->block2);
+    if (c->super_dtype != QN_NONE)
+        qn_buf_printf(p->out, " super=%s,%" PRId64, qn_dtype_name(c->super_dtype), c->super_block);
+    if (c->sparse)
+        qn_buf_printf(p->out, " kept=%" PRId64 " mask_block=%" PRId64, c->n_kept, c->mask_block);
 }
 
 static qn_status print_const_line(printer *p, const qn_value *v) {

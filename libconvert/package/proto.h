@@ -30,6 +30,14 @@ QN_MUST_USE qn_status qn_proto_unpack(qn_context *ctx, qn_arena *arena, const ui
 /** Offset of each part in a constant's entry (each at the next multiple of 64) and the entry's bytes. False on overflow. */
 bool qn_const_layout(const qn_const *c, size_t offset[QN_MAX_PARTS], size_t *n_bytes);
 
+/** The fields of m that say how c is stored, c without fault; strings are borrowed. */
+void qn_proto_put_encoding(const qn_const *c, Quern__Constant *m);
+/** The SQNR of a record, which is known when the constant is filled: the message's size stays. */
+void qn_proto_put_sqnr(const qn_const_record *r, Quern__Constant *m);
+/** The fields of c that say how it is stored, from a message; QN_MALFORMED names what does not go together. c has its name,
+ *  dtype and dims. */
+QN_MUST_USE qn_status qn_proto_get_encoding(qn_context *ctx, qn_arena *arena, const Quern__Constant *m, qn_const *c);
+
 /** Where the entries of an archive are. */
 typedef struct qn_archive {
     const uint8_t *data; /**< NULL: names and sizes are checked, and constants get no bytes */

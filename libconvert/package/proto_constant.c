@@ -29,26 +29,6 @@ static qn_status read_dtype(qn_context *ctx, const Quern__Constant *m, uint32_t 
     return QN_OK;
 }
 
-static qn_status read_affine(qn_context *ctx, const Quern__Constant *m, qn_const *c) {
-    QN_TRY(read_dtype(ctx, m, m->scale_dtype, "scale dtype", &c->scale_dtype));
-    if (m->code_dtype > 0xff || !qn_code_type_of((qn_dtype)m->code_dtype))
-        return qn_fail(ctx, QN_UNSUPPORTED, "constant '%s': codes of dtype %" PRIu32, m->name, m->code_dtype);
-    c->code_dtype = (qn_dtype)m->code_dtype;
-    if (c->scale_dtype != QN_F32 && c->scale_dtype != QN_F16)
-        return qn_fail(ctx, QN_UNSUPPORTED, "constant '%s': scales of %s", m->name, qn_dtype_name(c->scale_dtype));
-    if (!qn_dtype_is_float(c->dtype))
-        return qn_fail(ctx, QN_MALFORMED, "constant '%s': affine encoding of %s", m->name, qn_dtype_name(c->dtype));
-    if (m->axis > (uint32_t)c->rank)
-        return qn_fail(ctx, QN_MALFORMED, "constant '%s': axis %" PRIu32 " of %" PRId32 " dimensions", m->name, m->axis - 1,
-                       c->rank);
-    if (m->block < 0 || (m->block > 0 && m->axis == 0))
-        return qn_fail(ctx, QN_MALFORMED, "constant '%s': blocks of %" PRId64 " elements along no axis", m->name, m->block);
-    c->axis = (int32_t)m->axis - 1;
-    c->block = m->block;
-    c->symmetric = m->symmetric != 0;
-    return QN_OK;
-}
-
 /** What a constant is, without its bytes. */
 static qn_status read_shape(qn_context *ctx, qn_arena *arena, const Quern__Constant *m, qn_const *c) {
     int64_t numel;
@@ -66,18 +46,7 @@ static qn_status read_shape(qn_context *ctx, qn_arena *arena, const Quern__Const
     }
     if (!qn_count_elems(c->dims, c->rank, &numel))
         return qn_fail(ctx, QN_MALFORMED, "constant '%s': its dimensions multiply to more than 2^63", m->name);
-    c->axis = -1;
-    if (m->encoding == QUERN__ENCODING__AFFINE) {
-        c->encoding = QN_ENC_AFFINE;
-        QN_TRY(read_affine(ctx, m, c));
-    } else if (m->encoding != QUERN__ENCODING__DENSE) {
-        return qn_fail(ctx, QN_UNSUPPORTED, "constant '%s': encoding %d", m->name, (int)m->encoding);
-    } else if (m->code_dtype || m->scale_dtype || m->symmetric || m->axis || m->block) {
-        return qn_fail(ctx, QN_MALFORMED, "constant '%s' is dense but has parameters of a quantised one", m->name);
-    }
-    if (m->bits)
-        return qn_fail(ctx, QN_MALFORMED, "constant '%s' has palette bits but no palette", m->name);
-    return QN_OK;
+    return qn_proto_get_encoding(ctx, arena, m, c);
 }
 
 /** The bytes of c: inline, or in an entry that nobody took before. */
@@ -120,6 +89,8 @@ static qn_status read_parts(qn_context *ctx, qn_arena *arena, const Quern__Const
     }
     if (n_bytes == 0)
         c->part[QN_PART_VALUES].data = bytes;
+    if (c->sparse && !qn_const_mask_agrees(c))
+        return qn_fail(ctx, QN_MALFORMED, "constant '%s': its mask does not keep the elements that it says", m->name);
     return QN_OK;
 }
 

@@ -231,8 +231,11 @@ static qn_status write_package(qn_context *ctx, qn_arena *arena, const qn_graph 
     qn_status status = qn_outfile_reserve(ctx, j.file, central);
     if (status == QN_OK)
         status = fill_weights(&j);
-    if (status == QN_OK && j.hash)
-        (void)quern__package__pack(message.package, model); /* with the hashes, in as many bytes */
+    for (size_t i = 0; i < message.package->n_constants; i++)
+        if (message.consts[i]->record)
+            qn_proto_put_sqnr(message.consts[i]->record, message.package->constants[i]);
+    if (status == QN_OK)
+        (void)quern__package__pack(message.package, model); /* with what filling told, in as many bytes */
     if (status == QN_OK)
         status = write_records(&j, arena, model, central, &stats->package_bytes);
     if (status == QN_OK && shipped)

@@ -348,16 +348,10 @@ static qn_status put_const(writer *w, const qn_const *c, size_t index, qn_fill f
     m->dtype = (uint32_t)c->dtype;
     m->n_dims = (size_t)c->rank;
     m->dims = (int64_t *)(uintptr_t)c->dims;
-    if (c->encoding == QN_ENC_AFFINE) {
-        m->encoding = QUERN__ENCODING__AFFINE;
-        m->code_dtype = (uint32_t)c->code_dtype;
-        m->scale_dtype = (uint32_t)c->scale_dtype;
-        m->symmetric = c->symmetric;
-        m->axis = (uint32_t)(c->axis + 1);
-        m->block = c->block;
-    } else if (c->encoding != QN_ENC_DENSE) {
-        return qn_fail(w->ctx, QN_UNSUPPORTED, "constant '%s': encoding %d", m->name, (int)c->encoding);
-    }
+    const char *fault = qn_const_encoding_fault(c);
+    if (fault)
+        return qn_fail(w->ctx, QN_UNSUPPORTED, "constant '%s' has %s", m->name, fault);
+    qn_proto_put_encoding(c, m);
     if (!qn_const_layout(c, offset, &n_bytes))
         return qn_fail(w->ctx, QN_UNSUPPORTED, "constant '%s': its size does not fit 63 bits", m->name);
     if (c->encoding == QN_ENC_DENSE && n_bytes <= QN_INLINE_MAX) {

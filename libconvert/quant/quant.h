@@ -4,15 +4,71 @@
 
 #include "ir/groups.h"
 
-/** A parsed weight scheme. */
+/** How the range of a group of an affine scheme, or the scale of a palette's, is chosen. */
+typedef enum qn_range_choice {
+    QN_RANGE_MINMAX = 0,    /**< all numbers fit */
+    QN_RANGE_PERCENTILE,    /**< qn_scheme.percentile of the magnitudes fit, the others are clamped */
+    QN_RANGE_MSE            /**< least sum of w (x - stored)^2, w the importance of an element or 1 */
+} qn_range_choice;
+
+/** How the tables of a palette are made. */
+typedef enum qn_table_choice {
+    QN_TABLE_KMEANS = 0,    /**< least sum of w (x - stored)^2: exact for scalars, local for vectors */
+    QN_TABLE_UNIFORM,       /**< equal steps from the least to the largest number */
+    QN_TABLE_UNIQUE,        /**< the numbers themselves, where there are at most 2^bits of them */
+    QN_TABLE_NF4            /**< quantiles of the normal distribution: Dettmers et al. 2023, arXiv 2305.14314, app. E */
+} qn_table_choice;
+
+/** Which elements are pruned to 0. */
+typedef enum qn_prune_choice {
+    QN_PRUNE_NONE = 0,
+    QN_PRUNE_THRESHOLD,     /**< |x| under qn_scheme.threshold */
+    QN_PRUNE_MAGNITUDE,     /**< the share qn_scheme.pruned of least |x| (w x^2 with importance); blocks of prune_block elements
+                                 together, by their sum of squares, where that is over 1 */
+    QN_PRUNE_N_OF_M         /**< all but the prune_n largest of each prune_m elements along the summed axis */
+} qn_prune_choice;
+
+/** What calibration inputs do for the codes. */
+typedef enum qn_compensation {
+    QN_COMPENSATE_NONE = 0,
+    QN_COMPENSATE_IMPORTANCE, /**< squared errors count by the mean square of the input that meets a weight */
+    QN_COMPENSATE_GPTQ,       /**< Frantar et al. 2022, arXiv 2210.17323 */
+    QN_COMPENSATE_AWQ         /**< Lin et al. 2023, arXiv 2306.00978 */
+} qn_compensation;
+
+/** A parsed weight scheme: what a weight is to be stored as. docs/compression.md has the text form. */
 typedef struct qn_scheme {
-    qn_encoding encoding;
-    qn_dtype code_dtype;
-    qn_dtype scale_dtype;
-    bool symmetric;
-    bool per_channel;   /**< else by tensor, or by block */
-    int64_t block;      /**< elements of a block; 0: none */
+    qn_encoding encoding;   /**< QN_ENC_DENSE: left as it is; QN_ENC_SPARSE: values under a mask */
+    qn_dtype code_dtype;    /**< AFFINE */
+    bool symmetric;         /**< AFFINE */
+    qn_dtype scale_dtype;   /**< AFFINE, PALETTE: as of qn_const; QN_NONE: a palette without scales */
+    qn_dtype super_dtype;   /**< of two-level scales, or QN_NONE */
+    int64_t super_block;    /**< groups under one super scale; 0: all */
+    bool per_channel;       /**< scales by channel; else by tensor, or by block */
+    int64_t block;          /**< elements of a block along the summed axis; 0: none */
+    int64_t block2;         /**< output channels of a two-dimensional block; 0: blocks have one dimension */
+    qn_range_choice range;
+    double percentile;      /**< 0 < percentile <= 100 */
+    int bits, width;        /**< PALETTE: of an index; elements it stands for */
+    qn_table_choice table;  /**< PALETTE */
+    qn_dtype lut_dtype;     /**< PALETTE: QN_NONE: the weight's own dtype */
+    int64_t lut_group;      /**< PALETTE: channels that share a table; 0: all */
+    bool lut_inputs;        /**< PALETTE: those channels are inputs (the summed axis), not outputs */
+    qn_prune_choice prune;
+    double pruned;          /**< share, 0..1 */
+    double threshold;
+    int32_t prune_n, prune_m;
+    int64_t prune_block;    /**< 1: single elements */
+    qn_compensation compensation;
+    bool act_order;         /**< GPTQ: the input channels of largest mean square first */
 } qn_scheme;
+
+/** How the codes of an encoded constant are chosen. */
+typedef struct qn_encode_how {
+    qn_scheme scheme;
+    const float *importance;  /**< weight of an element's squared error by its index on importance_axis, [dims of it]; or NULL */
+    int32_t importance_axis;
+} qn_encode_how;
 
 /** Parse NAME[:OPTION]...: int8, uint8 (by channel when nothing else is said), int4, uint4 (in blocks of 32); per_channel,
  *  per_tensor, block=N (a multiple of 16 from 16 to 256), symmetric, asymmetric (what the unsigned ones always are). Scales

@@ -103,12 +103,16 @@ QN_TEST(ir_constant_encodings_have_sizes) {
     c.axis = 2;
     assert_false(qn_const_part_bytes(&c, QN_PART_SCALES, &n));
     assert_true(qn_const_bytes(&c) == SIZE_MAX);
-    qn_const p = {.dtype = QN_F32, .rank = 2, .dims = {3, 7}, .encoding = QN_ENC_PALETTE, .bits = 3, .axis = -1};
+    qn_const p = {.dtype = QN_F32, .rank = 2, .dims = {3, 7}, .encoding = QN_ENC_PALETTE, .bits = 3, .axis = -1,
+                  .lut_dtype = QN_F32, .lut_axis = -1};
     assert_int_equal(part_bytes(&p, QN_PART_INDICES), 8); /* 63 bits */
     assert_int_equal(part_bytes(&p, QN_PART_LUT), 32);
     assert_int_equal(part_bytes(&p, 2), 0);
-    p.axis = 0;
+    p.lut_axis = 0;
+    p.lut_group = 1;
     assert_int_equal(part_bytes(&p, QN_PART_LUT), 96);
+    p.lut_group = 2; /* rows 0 and 1, and row 2 */
+    assert_int_equal(part_bytes(&p, QN_PART_LUT), 64);
     p.bits = 9;
     assert_false(qn_const_part_bytes(&p, QN_PART_LUT, &n));
     p.encoding = (qn_encoding)7;

@@ -96,7 +96,8 @@ QN_TEST(kernels_decode_palette) {
         lut[i] = (float)(i * 7 % 1000) - 400;
     for (int bits = 1; bits <= 8; bits++)
         for (int32_t axis = -1; axis < 3; axis++) {
-            qn_const c = {.dtype = QN_F32, .rank = 3, .dims = {3, 5, 4}, .encoding = QN_ENC_PALETTE, .axis = axis, .bits = bits};
+            qn_const c = {.dtype = QN_F32, .rank = 3, .dims = {3, 5, 4}, .encoding = QN_ENC_PALETTE, .axis = -1, .bits = bits,
+                          .lut_dtype = QN_F32, .lut_axis = axis, .lut_group = 1};
             memset(packed, 0, sizeof packed);
             for (int i = 0; i < 60; i++)
                 for (int b = 0; b < bits; b++)

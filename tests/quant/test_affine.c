@@ -84,7 +84,7 @@ QN_TEST(quant_affine_brute_force) {
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         for (int t = 0; t < 4; t++)
             for (int symmetric = 0; symmetric < 2; symmetric++) {
-                qn_groups g = {shapes[i].size, shapes[i].inner, shapes[i].block, shapes[i].size};
+                qn_groups g = {.n_groups = shapes[i].size, .inner = shapes[i].inner, .block = shapes[i].block, .size = shapes[i].size};
                 if (g.block > 0)
                     g.n_groups = shapes[i].outer * ((g.size + g.block - 1) / g.block) * g.inner;
                 const qn_code_type *type = qn_code_type_of(g_types[t]);
@@ -100,7 +100,7 @@ QN_TEST(quant_affine_brute_force) {
 QN_TEST(quant_affine_sqnr) {
     for (int symmetric = 0; symmetric < 2; symmetric++) {
         const qn_code_type *t = qn_code_type_of(QN_I4);
-        const qn_groups g = {MAX / 32, 1, 32, MAX};
+        const qn_groups g = {.n_groups = MAX / 32, .inner = 1, .block = 32, .size = MAX};
         float x[MAX], least[MAX / 32] = {0}, largest[MAX / 32] = {0}, scales[MAX / 32];
         int8_t zeros[MAX / 32], codes[MAX];
         int64_t bad;
@@ -123,7 +123,7 @@ QN_TEST(quant_affine_sqnr) {
 }
 
 QN_TEST(quant_affine_refused) {
-    const qn_groups g = {6, 1, 2, 4}; /* the last of three rows of four */
+    const qn_groups g = {.n_groups = 6, .inner = 1, .block = 2, .size = 4}; /* the last of three rows of four */
     float x[4] = {1, 2, NAN, 4}, least[6] = {0}, largest[6] = {0}, scales[2];
     int8_t zeros[2];
     int64_t bad = -1;

@@ -11,7 +11,7 @@ bool qn_operand_accepts(const qn_kernel_args *args, int32_t index) {
 bool qn_operands_are_int8(const qn_kernel_args *args, int32_t axis, int64_t depth) {
     const qn_const *w = qn_encoded(args, 1);
     bool dynamic;
-    return qn_x_quant_of(args->node, &dynamic) && dynamic && w && w->encoding == QN_ENC_AFFINE && w->block == 0 &&
+    return qn_x_quant_of(args->node, &dynamic) && dynamic && w && qn_const_is_plain_affine(w) && w->block == 0 &&
            w->code_dtype == QN_I8 && w->symmetric && (w->axis < 0 || w->axis == axis) && depth <= QN_GEMM_INT8_DEPTH &&
            qn_gemm_has(args->ctx, QN_ARITH_INT8);
 }
@@ -38,7 +38,7 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
     qn_coded *coded;
     QN_NEW(args->ctx, args->scratch, coded);
     *coded = qn_coded_of(args->ctx, c);
-    bool by_codes = c->encoding == QN_ENC_AFFINE && c->block == 0 &&
+    bool by_codes = qn_const_is_plain_affine(c) && c->block == 0 &&
                     (c->code_dtype == QN_I8 || c->code_dtype == QN_U8) &&
                     (c->axis < 0 || c->axis == x_axis || c->axis == k_axis);
     if (by_codes) {
