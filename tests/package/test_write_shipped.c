@@ -144,3 +144,55 @@ QN_TEST(package_write_shipped_refuses_a_broken_package) {
     qn_graph_destroy(graph);
     qn_context_destroy(ctx);
 }
+
+/* All parts as they are. */
+static qn_status fill_parts(void *user, qn_context *ctx, qn_arena *arena, const qn_const *c, qn_part_sink put, void *sink) {
+    (void)user, (void)ctx, (void)arena;
+    for (int part = 0; part < QN_MAX_PARTS; part++)
+        if (c->part[part].n)
+            QN_TRY(put(sink, part, c->part[part].data, c->part[part].n));
+    return QN_OK;
+}
+
+/* Sizes are checked when no mask is there to look at yet; a mask that disagrees is not shipped. */
+QN_TEST(package_write_shipped_of_a_sparse_constant) {
+    enum { N = 2 * QN_SPARSE_CHUNK };
+    qn_context *ctx = qn_test_context();
+    float values[N / 2];
+    uint8_t mask[N / 8];
+    uint32_t starts[2] = {0, QN_SPARSE_CHUNK / 2};
+    qn_const c = {.dtype = QN_F32, .rank = 1, .dims = {N}, .encoding = QN_ENC_SPARSE, .sparse = true, .axis = -1,
+                  .lut_axis = -1, .n_kept = N / 2, .mask_block = 1, .name = "c"};
+    memset(mask, 0x55, sizeof mask);
+    for (int i = 0; i < N / 2; i++)
+        values[i] = (float)i + 0.25f;
+    c.part[QN_PART_VALUES] = (qn_bytes){values, sizeof values};
+    c.part[QN_PART_MASK] = (qn_bytes){mask, sizeof mask};
+    c.part[QN_PART_STARTS] = (qn_bytes){starts, sizeof starts};
+    for (int broken = 0; broken < 2; broken++) {
+        qn_graph *graph, *back;
+        qn_value *v;
+        char path[160];
+        snprintf(path, sizeof path, "%s/sparse-%d.quern", qn_test_tmp(), broken);
+        starts[1] -= (uint32_t)broken;
+        ASSERT_OK(ctx, qn_graph_parse(ctx, "input %x: float32[4]\n%y = Abs(%x)\noutput %y\n", &graph));
+        ASSERT_OK(ctx, qn_value_constant(ctx, graph, "c", &c, &v));
+        ASSERT_OK(ctx, qn_graph_add_output(ctx, graph, "c", v));
+        const qn_status status =
+            qn_package_write_shipped(ctx, graph, &qn_test_provenance, fill_parts, NULL, path, NULL);
+        if (broken) {
+            ASSERT_FAILS(ctx, QN_MALFORMED, "its mask does not keep", status);
+            qn_clear(ctx);
+        } else {
+            ASSERT_OK(ctx, status);
+            ASSERT_OK(ctx, qn_package_read(ctx, path, true, NULL, &back));
+            const qn_const *have = back->outputs[1].value->constant;
+            assert_int_equal(have->part[QN_PART_VALUES].n, sizeof values);
+            assert_memory_equal(have->part[QN_PART_VALUES].data, values, sizeof values);
+            assert_memory_equal(have->part[QN_PART_MASK].data, mask, sizeof mask);
+            qn_graph_destroy(back);
+        }
+        qn_graph_destroy(graph);
+    }
+    qn_context_destroy(ctx);
+}
