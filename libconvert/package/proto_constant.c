@@ -89,7 +89,7 @@ static qn_status read_parts(qn_context *ctx, qn_arena *arena, const Quern__Const
     }
     if (n_bytes == 0)
         c->part[QN_PART_VALUES].data = bytes;
-    if (c->sparse && !qn_const_mask_agrees(c))
+    if (bytes && c->sparse && !qn_const_mask_agrees(c))
         return qn_fail(ctx, QN_MALFORMED, "constant '%s': its mask does not keep the elements that it says", m->name);
     return QN_OK;
 }

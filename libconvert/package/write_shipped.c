@@ -54,11 +54,13 @@ typedef struct packer {
 
 /* ---- blocks ------------------------------------------------------------------------------------ */
 
-/** Bytes of an element of a part: its planes are what compresses. */
+/** Bytes of an element of a part, whose planes are what compresses; 1 for codes, indices and masks. */
 static size_t part_width(const qn_const *c, int part) {
-    const qn_dtype dtype = c->encoding == QN_ENC_DENSE ? c->dtype
-                           : c->encoding == QN_ENC_AFFINE && part == QN_PART_SCALES ? c->scale_dtype : QN_U8;
-    const size_t width = qn_dtype_bytes(dtype);
+    const bool elements = c->encoding == QN_ENC_DENSE || c->encoding == QN_ENC_SPARSE;
+    const qn_dtype dtypes[QN_MAX_PARTS] = {
+        [QN_PART_VALUES] = elements ? c->dtype : QN_NONE, [QN_PART_SCALES] = c->scale_dtype, [QN_PART_LUT] = c->lut_dtype,
+        [QN_PART_SUPER_SCALES] = c->super_dtype, [QN_PART_STARTS] = QN_U32};
+    const size_t width = qn_dtype_bytes(dtypes[part]); /* 0 of codes */
     return qn_planes_width_ok(width) ? width : 1;
 }
 
