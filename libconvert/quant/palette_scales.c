@@ -2,7 +2,6 @@
 #include "quant/palette_work.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/pool.h"
@@ -27,18 +26,6 @@ static void largest_of_groups(const qn_palette *p, float *scales) {
         scales[g] /= top_of(p);
 }
 
-static int by_size(const void *a, const void *b) {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-/* The percentile of ascending v[n], between the two that it falls between in proportion (numpy's "linear"). */
-static float percentile_of(const float *v, int64_t n, double percentile) {
-    const double at = percentile / 100 * (double)(n - 1);
-    const int64_t below = (int64_t)floor(at), above = below + 1 < n ? below + 1 : n - 1;
-    return (float)((double)v[below] + ((double)v[above] - (double)v[below]) * (at - (double)below));
-}
-
 /* |x| sorted by group; ends[g]: where group g ends. */
 static void percentiles_of_groups(const qn_palette *p, float *sorted, int64_t *ends, float *scales) {
     qn_run run;
@@ -59,8 +46,7 @@ static void percentiles_of_groups(const qn_palette *p, float *sorted, int64_t *e
                 sorted[ends[run.group + i * run.step]++] = fabsf(p->x[e + i]);
     }
     for (int64_t g = 0, begin = 0; g < p->n_groups; begin = ends[g++]) {
-        qsort(sorted + begin, (size_t)(ends[g] - begin), sizeof *sorted, by_size);
-        scales[g] = ends[g] > begin ? percentile_of(sorted + begin, ends[g] - begin, p->how->scheme.percentile) / top_of(p) : 0.0f;
+        scales[g] = ends[g] > begin ? qn_percentile(sorted + begin, ends[g] - begin, p->how->scheme.percentile) / top_of(p) : 0.0f;
     }
 }
 
