@@ -175,12 +175,43 @@ static void try_factors(const linear *l, float low, float high, bool flip, searc
     }
 }
 
+/* Near what was found: scales times a factor, zero points as they are. */
+static void try_near(const linear *l, const search *near, float factor, search *found) {
+    const bool narrow = is_narrow(l), sign = qn_scales_signed(l->c) && l->c->symmetric;
+    qn_run run;
+    for (int64_t g = 0; g < l->groups.n_groups; g++)
+        found[g].xq = found[g].qq = 0;
+    for (int64_t e = 0; e < l->n; e += run.n) {
+        run = qn_run_at(&l->groups, e, l->n - e);
+        for (int64_t i = 0; i < run.n; i++) {
+            const int64_t g = run.group + i * run.step;
+            if (!counts(l, e + i))
+                continue;
+            const double q = (double)number_of(l->type, narrow, l->x[e + i], near[g].scale * factor, near[g].zero),
+                         w = (double)weight_of(l, e + i);
+            found[g].xq += w * (double)l->x[e + i] * q;
+            found[g].qq += w * q * q;
+        }
+    }
+    for (int64_t g = 0; g < l->groups.n_groups; g++) {
+        search *f = &found[g];
+        const double gain = f->qq > 0 && (sign || f->xq > 0) ? f->xq * f->xq / f->qq : 0;
+        if (gain > f->best) {
+            f->best = gain;
+            f->scale = (float)(f->xq / f->qq);
+            f->zero = near[g].zero;
+        }
+    }
+}
+
 static qn_status search_scales(linear *l) {
+    static const float near_factors[] = {1.0f, 0.98f, 1.02f, 0.96f, 1.04f};
     static const float symmetric[] = {1.0f, 0.97f, 0.94f, 0.91f, 0.88f, 0.84f, 0.80f, 0.75f, 0.70f, 0.65f, 0.60f, 0.55f,
                                       0.50f, 0.45f, 0.40f, 1.04f, 1.08f, 1.12f},
                        asymmetric[] = {1.0f, 0.92f, 0.84f, 0.75f, 0.65f, 1.06f};
-    search *found;
-    QN_NEW_ARRAY(l->ctx, l->arena, found, l->groups.n_groups);
+    search *found, *near;
+    QN_NEW_ARRAY(l->ctx, l->arena, found, l->groups.n_groups + 1);
+    QN_NEW_ARRAY(l->ctx, l->arena, near, l->groups.n_groups + 1);
     const bool flips = l->c->symmetric && l->type->is_integer && !is_narrow(l) && qn_scales_signed(l->c);
     for (size_t i = 0; l->c->symmetric && i < sizeof symmetric / sizeof *symmetric; i++)
         for (int flip = 0; flip <= flips; flip++)
@@ -188,6 +219,10 @@ static qn_status search_scales(linear *l) {
     for (size_t i = 0; !l->c->symmetric && i < sizeof asymmetric / sizeof *asymmetric; i++)
         for (size_t k = 0; k < sizeof asymmetric / sizeof *asymmetric; k++)
             try_factors(l, asymmetric[i], asymmetric[k], false, found);
+    for (size_t i = 0; i < sizeof near_factors / sizeof *near_factors; i++) {
+        memcpy(near, found, (size_t)l->groups.n_groups * sizeof *near);
+        try_near(l, near, near_factors[i], found);
+    }
     for (int64_t g = 0; g < l->groups.n_groups; g++)
         if (found[g].best > 0) {
             l->scales[g] = found[g].scale;

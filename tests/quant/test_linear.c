@@ -136,6 +136,7 @@ QN_TEST(quant_linear_searched_scales_are_no_worse) {
 /* A group of 16 numbers in 3 bits: all scales of a fine grid and all codes. */
 QN_TEST(quant_linear_search_is_near_the_best_scale) {
     qn_context *ctx = qn_test_context();
+    double ratios = 0;
     for (uint32_t seed = 1; seed <= 20; seed++) {
         qn_arena *arena = qn_arena_create();
         float x[16], got[16];
@@ -161,9 +162,12 @@ QN_TEST(quant_linear_search_is_near_the_best_scale) {
         }
         for (int i = 0; i < 16; i++)
             error += ((double)x[i] - (double)got[i]) * ((double)x[i] - (double)got[i]);
-        assert_true(error <= best * 1.1 + 1e-9); /* 19 factors of each sign, then least squares: within half a step of the grid */
+        /* factors are up to 5 % apart: of 16 numbers one may miss the better of two codes, a step of error apart */
+        assert_true(error <= best * 1.2 + 1e-9);
+        ratios += error / best;
         qn_arena_destroy(arena);
     }
+    assert_true(ratios <= 20 * 1.03); /* most are found */
     qn_context_destroy(ctx);
 }
 
