@@ -1,12 +1,12 @@
 /* Tables of numbers. */
-#include "quant/palette.h"
+#include "quant/lut.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "quant/order.h"
 
-void qn_palette_uniform(float min, float max, int k, float *table) {
+void qn_lut_uniform(float min, float max, int k, float *table) {
     const double from = (double)min, width = (double)max - from;
     for (int i = 0; i < k; i++)
         table[i] = (float)(k == 1 ? from + width / 2 : from + width * i / (k - 1));
@@ -29,8 +29,8 @@ static int below(const uint32_t *keys, int n, uint32_t key) {
     return at;
 }
 
-bool qn_palette_unique(const float *values, int64_t n, int limit, float *table, int *count) {
-    uint32_t keys[QN_PALETTE_MAX];
+bool qn_lut_unique(const float *values, int64_t n, int limit, float *table, int *count) {
+    uint32_t keys[QN_LUT_MAX];
     int k = 0;
     for (int64_t i = 0; i < n; i++) {
         const uint32_t key = qn_order_key(values[i]);
@@ -49,8 +49,8 @@ bool qn_palette_unique(const float *values, int64_t n, int limit, float *table, 
     return true;
 }
 
-void qn_palette_exact(const float *table, int k, const float *values, int64_t n, uint8_t *index) {
-    uint32_t keys[QN_PALETTE_MAX];
+void qn_lut_exact(const float *table, int k, const float *values, int64_t n, uint8_t *index) {
+    uint32_t keys[QN_LUT_MAX];
     for (int i = 0; i < k; i++)
         keys[i] = qn_order_key(table[i]);
     for (int64_t i = 0; i < n; i++) {
@@ -68,9 +68,9 @@ static float threshold(float a, float b) {
     return (double)t > middle ? nextafterf(t, -INFINITY) : t;
 }
 
-void qn_palette_nearest(const float *table, int k, const float *values, int64_t n, uint8_t *index) {
-    float over[QN_PALETTE_MAX]; /* entry i + 1 of those that differ begins over this */
-    uint8_t entry[QN_PALETTE_MAX];
+void qn_lut_nearest(const float *table, int k, const float *values, int64_t n, uint8_t *index) {
+    float over[QN_LUT_MAX]; /* entry i + 1 of those that differ begins over this */
+    uint8_t entry[QN_LUT_MAX];
     int different = 1, size = 1;
     entry[0] = 0;
     for (int i = 1; i < k; i++)
