@@ -50,11 +50,12 @@ ISA.neon       := -DVF_NEON
 $(foreach s,$(ISAS.$(ARCH)),$(eval %_$(s).o %_$(s).h.ok: ISA := $(ISA.$(s))))
 # Reference kernels are plain loops that the compiler is to vectorise; neither flag changes a result.
 $B/libconvert/kernels/ref/%.o: ISA := $(if $(filter -O2,$(OPT)),-O3 -fno-math-errno -fno-trapping-math)
+$B/libconvert/package/planes.o: ISA := $(if $(filter -O2,$(OPT)),-O3)
 
 Q := $(if $(V),,@)
 
 RUN_SRC  := $(wildcard $(addsuffix /*.c,$(addprefix libconvert/,base ir ops kernels kernels/* run image)) \
-              libconvert/package/read*.c libconvert/package/zip*.c libconvert/package/proto*.c)
+              $(addprefix libconvert/package/,read*.c zip*.c proto*.c planes.c))
 LIB_SRC  := $(sort $(RUN_SRC) $(shell find libconvert passes -name '*.c'))
 TOOL_SRC := $(wildcard tools/*.c)
 TEST_SRC := $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/bench/*' -not -path 'tests/data/*')

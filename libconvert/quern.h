@@ -121,7 +121,8 @@ typedef struct qn_load_options {
     bool check_crc;          /**< packages: check every entry's CRC while opening */
 } qn_load_options;
 
-/** Open an .onnx file, a safetensors checkpoint (a folder, or a file) or a .quern package. `options` may be NULL. The message
+/** Open an .onnx file, a safetensors checkpoint (a folder, or a file) or a .quern package (in shipping form: it is
+ *  expanded once, into an unnamed file). `options` may be NULL. The message
  *  names the file. */
 QN_API QN_MUST_USE qn_status qn_model_load(qn_context *ctx, const char *path, const qn_load_options *options,
                                            qn_model **out);
@@ -164,6 +165,7 @@ typedef struct qn_source_info {
     const char *const *source_names;
     const char *const *source_hashes; /**< ... and their hashes, "xxh3-128:..." */
     uint64_t file_bytes;     /**< of the file and of its external data */
+    uint64_t expanded_bytes; /**< packages in shipping form: of the package that it expands to; else 0 */
 } qn_source_info;
 QN_API qn_source_info qn_model_source(const qn_model *model);
 
@@ -259,6 +261,7 @@ typedef struct qn_convert_options {
     bool no_passes;                /**< store the graph as it was read */
     const char *recipe;            /**< text kept in the package as the way it was made, or NULL */
     const char *licence;           /**< of the weights, kept in the package, or NULL */
+    bool ship;                     /**< write the package in shipping form: the same, compressed without loss */
 } qn_convert_options;
 
 /** A tensor of the source that is not in the package, because nothing in the graph reads it. */
@@ -304,7 +307,8 @@ typedef struct qn_convert_report {
     const qn_convert_kept *kept;   /**< in graph order; none for float32 */
     int32_t n_kept;
     uint64_t source_bytes;         /**< of the weights in the source */
-    uint64_t package_bytes;        /**< of the file */
+    uint64_t package_bytes;        /**< of the file, or of the package that the shipping form expands to */
+    uint64_t shipped_bytes;        /**< of the file in shipping form; 0: it is in none */
     double seconds;
 } qn_convert_report;
 
@@ -338,6 +342,10 @@ QN_API void qn_recipe_destroy(qn_recipe *recipe);
 
 /** Check every byte of the package at `path` against its own records. */
 QN_API QN_MUST_USE qn_status qn_package_check(qn_context *ctx, const char *path);
+/** Write the package in the shipping form at `source` to `path`: the bytes that converting without `ship` gives. QN_USAGE
+ *  when `source` is in no shipping form. The sizes of both may be NULL. */
+QN_API QN_MUST_USE qn_status qn_package_unpack(qn_context *ctx, const char *source, const char *path,
+                                               uint64_t *shipped_bytes, uint64_t *package_bytes);
 
 /* ---- running ----------------------------------------------------------------------------------- */
 

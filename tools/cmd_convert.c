@@ -36,6 +36,9 @@ static void print_report(const cli_args *args, const qn_convert_report *r) {
                r->source_bytes ? 100.0 * (double)row->source_bytes / (double)r->source_bytes : 0.0, row->reason);
     }
     print_dropped(args, r);
+    if (r->shipped_bytes)
+        printf("shipping form: %s for a package of %s, %.1f%%\n", cli_bytes_text((double)r->shipped_bytes, a),
+               cli_bytes_text((double)r->package_bytes, b), 100.0 * (double)r->shipped_bytes / (double)r->package_bytes);
     printf("%s: %s of weights became a package of %s in %.2f s\n", cli_string(args, "output", ""),
            cli_bytes_text((double)r->source_bytes, a), cli_bytes_text((double)r->package_bytes, b), r->seconds);
 }
@@ -46,6 +49,7 @@ static json_t *json_report(const cli_args *args, const qn_convert_report *r) {
     json_object_set_new(top, "source", json_string(cli_operand(args, 0)));
     json_object_set_new(top, "source_bytes", json_integer((json_int_t)r->source_bytes));
     json_object_set_new(top, "bytes", json_integer((json_int_t)r->package_bytes));
+    json_object_set_new(top, "shipped", r->shipped_bytes ? json_integer((json_int_t)r->shipped_bytes) : json_null());
     json_object_set_new(top, "seconds", json_real(r->seconds));
     for (int32_t i = 0; i < r->n_rows; i++)
         json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:I, s:I}", "treatment", r->rows[i].treatment, "reason",
@@ -139,6 +143,7 @@ static const qn_option g_options[] = {
     {"max-abs", 0, "X", false, "with --validate: largest error of an element"},
     {"max-rel", 0, "X", false, "with --validate: the same relative to the output's largest magnitude"},
     {"processor", 0, "FILE", false, "a preprocessor_config.json: how a photo becomes the input, kept in\nthe package for run --image"},
+    {"ship", 0, NULL, false, "write the shipping form: the same package, compressed without loss;\nwhat reads packages reads it, quern unpack makes it one again"},
     {"licence", 0, "TEXT", false, "licence of the weights, kept in the package"},
     {"calibrate", 0, "DIR", false, "with fp16: run each .npz, .npy, .png and .jpg of a folder (or one such\nfile) in fp32 and keep in fp32 what leaves fp16's range there; -v says\nwhat and why"},
     {NULL, 0, NULL, false, NULL},
@@ -154,6 +159,7 @@ static const qn_example g_examples[] = {
     {"a checkpoint by its recipe",
      "quern convert Depth-Anything-V2-Small-hf/ -o small.quern --recipe recipes/depth-anything-v2-small.yaml"},
     {"int8 products: weights and inputs", "quern convert model.onnx -o model.quern --weights int8 --activations int8 -v"},
+    {"bf16 weights in two thirds of their bytes, to be sent", "quern convert model.onnx -o model-ship.quern --precision bf16 --ship"},
     {NULL, NULL},
 };
 

@@ -50,6 +50,10 @@ static int print_json(qn_context *ctx, const cli_args *args, qn_model *model, co
     json_object_set_new(top, "file", json_string(cli_operand(args, 0)));
     json_object_set_new(top, "source", json_source(model));
     json_object_set_new(top, "file_bytes", json_integer((json_int_t)qn_model_source(model).file_bytes));
+    const bool shipped = qn_model_source(model).expanded_bytes > 0;
+    json_object_set_new(top, "shipped", shipped ? json_integer((json_int_t)qn_model_source(model).file_bytes) : json_null());
+    json_object_set_new(top, "expanded",
+                        shipped ? json_integer((json_int_t)qn_model_source(model).expanded_bytes) : json_null());
     json_object_set_new(top, "parameters", json_integer(s->parameters));
     json_object_set_new(top, "bytes", json_integer((json_int_t)s->weight_bytes));
     json_object_set_new(top, "nodes", json_integer(s->nodes));
@@ -139,6 +143,9 @@ static void print_summary(const cli_args *args, const qn_model *model, const qn_
     printf("%s: %s, %s; %lld parameters in %s\n", cli_operand(args, 0), qn_model_source(model).format,
            cli_bytes_text((double)qn_model_source(model).file_bytes, a), (long long)s->parameters,
            cli_bytes_text((double)s->weight_bytes, b));
+    if (qn_model_source(model).expanded_bytes)
+        printf("  in shipping form; expands to a package of %s\n",
+               cli_bytes_text((double)qn_model_source(model).expanded_bytes, a));
     print_source(model);
     print_ports(model, false);
     print_ports(model, true);

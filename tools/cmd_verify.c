@@ -45,5 +45,5 @@ static const qn_example g_examples[] = {
 const qn_command qn_cmd_verify = {
     .name = "verify", .operands = "PKG...", .summary = "check every byte of a package against its own records",
     .about = "Checks the archive's structure, the CRC of every entry, the padding between entries and the graph\n"
-             "itself. The first difference is named, and the exit code is 3.",
+             "itself; of a shipping form (quern convert --ship) both it and the package in it. The first difference is named, and the exit code is 3.",
     .options = g_options, .examples = g_examples, .min_operands = 1, .max_operands = -1, .run = run};

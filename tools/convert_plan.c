@@ -162,6 +162,7 @@ static qn_status read_options(const cli_args *args, convert_plan *p) {
     p->options.calibrate = cli_string(args, "calibrate", NULL);
     p->options.stop_after = cli_string(args, "stop-after", NULL);
     p->options.no_passes = cli_flag(args, "no-passes");
+    p->options.ship = cli_flag(args, "ship");
     status = merge_dims(args, p);
     if (status == QN_OK)
         status = merge_keep(args, p);

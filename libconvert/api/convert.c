@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "package/shipped.h"
 #include "passes/pass.h"
 #include "passes/report.h"
 #include "quant/quant.h"
@@ -150,12 +151,14 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
         QN_TRY(qn_passes_run(ctx, model->graph, &options, &stats, &n_stats));
     QN_TRY(qn_report_patterns(ctx, model->graph, &options));
     QN_TRY(make_provenance(ctx, model, o));
-    QN_TRY(qn_package_write(ctx, model->graph, &model->provenance, qn_fill_const, NULL, path, &written));
+    QN_TRY((o->ship ? qn_package_write_shipped : qn_package_write)(ctx, model->graph, &model->provenance, qn_fill_const,
+                                                                   NULL, path, &written));
     QN_TRY(qn_model_describe(ctx, model));
     QN_TRY(fill_report(ctx, model, &options, stats, n_stats, w, report));
     report->kept = kept.rows;
     report->n_kept = kept.n;
     report->package_bytes = written.package_bytes;
+    report->shipped_bytes = written.shipped_bytes;
     report->seconds = qn_clock_seconds() - start;
     return QN_OK;
 }
@@ -191,4 +194,10 @@ qn_status qn_model_convert(qn_context *ctx, qn_model *model, const qn_convert_op
 qn_status qn_package_check(qn_context *ctx, const char *path) {
     qn_clear(ctx);
     return qn_package_verify(ctx, path, NULL, NULL);
+}
+
+qn_status qn_package_unpack(qn_context *ctx, const char *source, const char *path, uint64_t *shipped_bytes,
+                            uint64_t *package_bytes) {
+    qn_clear(ctx);
+    return qn_shipped_unpack(ctx, source, path, shipped_bytes, package_bytes);
 }

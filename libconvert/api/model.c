@@ -201,5 +201,6 @@ qn_source_info qn_model_source(const qn_model *model) {
     return (qn_source_info){.format = g_formats[model->format], .producer = p->producer,
                             .version = p->quern_version, .recipe = p->recipe, .licence = p->licence,
                             .n_sources = p->n_sources, .source_names = p->source_names,
-                            .source_hashes = p->source_hashes, .file_bytes = model->file_bytes};
+                            .source_hashes = p->source_hashes, .file_bytes = model->file_bytes,
+                            .expanded_bytes = p->expanded_bytes};
 }

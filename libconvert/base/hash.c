@@ -55,3 +55,26 @@ qn_status qn_hash_file(qn_context *ctx, const char *path, qn_hash *out) {
 void qn_hash_format(qn_hash hash, char text[64]) {
     snprintf(text, 64, "xxh3-128:%016llx%016llx", (unsigned long long)hash.high, (unsigned long long)hash.low);
 }
+
+/* CRC-32 works on polynomials over GF(2) modulo x^32 + x^26 + ... + 1, the coefficient of x^0 in the top bit. Bytes that
+ * follow multiply the remainder so far by x^8 each, and what the conditioning at both ends adds cancels out:
+ * crc(a b) = crc(a) x^(8 |b|) + crc(b). */
+static uint32_t multiply(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    for (uint32_t bit = 1u << 31; bit; bit >>= 1) {
+        if (a & bit)
+            product ^= b;
+        b = b & 1 ? b >> 1 ^ 0xedb88320u : b >> 1;
+    }
+    return product;
+}
+
+uint32_t qn_crc32_join(uint32_t first, uint32_t second, uint64_t n_second) {
+    uint32_t power = 1u << 23; /* x^8, then x^16, x^32 ... */
+    for (uint64_t n = n_second; n; n >>= 1) {
+        if (n & 1)
+            first = multiply(first, power);
+        power = multiply(power, power);
+    }
+    return first ^ second;
+}

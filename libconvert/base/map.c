@@ -56,12 +56,9 @@ static void drop_descriptor(qn_map *map) {
     __atomic_sub_fetch(&g_kept, 1, __ATOMIC_RELAXED);
 }
 
-qn_status qn_map_open(qn_context *ctx, const char *path, qn_map **out) {
-    *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would be waited for */
+/* Takes the descriptor over. */
+static qn_status map_descriptor(qn_context *ctx, const char *path, int fd, qn_map **out) {
     struct stat st;
-    if (fd < 0)
-        return qn_fail(ctx, QN_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         const char *why = S_ISDIR(st.st_mode) ? "is a folder" : "is not a regular file";
         close(fd);
@@ -91,6 +88,22 @@ qn_status qn_map_open(qn_context *ctx, const char *path, qn_map **out) {
     enlist(map);
     *out = map;
     return QN_OK;
+}
+
+qn_status qn_map_open(qn_context *ctx, const char *path, qn_map **out) {
+    *out = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would be waited for */
+    if (fd < 0)
+        return qn_fail(ctx, QN_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
+    return map_descriptor(ctx, path, fd, out);
+}
+
+qn_status qn_map_open_file(qn_context *ctx, const char *path, int fd, qn_map **out) {
+    *out = NULL;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return qn_fail(ctx, QN_SYSTEM, "%s: cannot map: %s", path, strerror(errno));
+    return map_descriptor(ctx, path, copy, out);
 }
 
 void qn_map_close(qn_map *map) {

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,6 +126,37 @@ qn_status qn_outfile_create(qn_context *ctx, const char *path, qn_outfile **out)
     return QN_OK;
 }
 
+qn_status qn_outfile_create_unnamed(qn_context *ctx, const char *beside, qn_outfile **out, const char **place) {
+    static const char *const places[] = {"beside it", "in /var/tmp", "in memory"};
+    int where = 0;
+    *out = NULL;
+    qn_outfile *f = calloc(1, sizeof *f);
+    if (!f)
+        return qn_fail_memory(ctx, sizeof *f, "a temporary file");
+    f->slot = -1;
+    f->path = strdup(beside ? beside : "temporary file");
+    f->fd = beside ? open_unnamed(beside) : -1;
+    if (f->fd < 0 && beside && ++where)
+        f->fd = open_unnamed("/var/tmp/.");
+    if (f->fd < 0) {
+        where = 2;
+        f->fd = memfd_create("quern", MFD_CLOEXEC);
+    }
+    if (!f->path || f->fd < 0) {
+        int why = errno;
+        release(f);
+        return qn_fail(ctx, QN_SYSTEM, "%s: cannot create a temporary file: %s", beside ? beside : "memory", strerror(why));
+    }
+    if (place)
+        *place = places[where];
+    *out = f;
+    return QN_OK;
+}
+
+qn_status qn_outfile_map(qn_context *ctx, const qn_outfile *f, const char *path, qn_map **out) {
+    return qn_map_open_file(ctx, path, f->fd, out);
+}
+
 qn_status qn_outfile_reserve(qn_context *ctx, qn_outfile *f, uint64_t n_bytes) {
     if (n_bytes == 0)
         return QN_OK;
@@ -142,6 +174,8 @@ qn_status qn_outfile_reserve(qn_context *ctx, qn_outfile *f, uint64_t n_bytes) {
 
 /* Have the system begin to put on disk what was written, now and then, so that the sync at the end waits for little. */
 static void start_writeback(qn_outfile *f, uint64_t n) {
+    if (f->slot < 0) /* an unnamed file need never be on disk */
+        return;
     if (__atomic_add_fetch(&f->unsynced, n, __ATOMIC_RELAXED) < WRITEBACK)
         return;
     __atomic_store_n(&f->unsynced, 0, __ATOMIC_RELAXED);

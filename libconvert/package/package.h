@@ -15,10 +15,12 @@ typedef struct qn_provenance {
     const char *const *source_hashes; /**< "xxh3-128:..." */
     const char *const *source_paths;  /**< or NULL. Given, qn_package_write hashes these files while it writes, into */
     char (*hashes_made)[64];          /**< [n_sources], where source_hashes then point to */
+    uint64_t expanded_bytes;        /**< set by reading: of the package that a shipping form expanded to; 0: it was none */
 } qn_provenance;
 
 typedef struct qn_write_stats {
     uint64_t package_bytes, weight_bytes;
+    uint64_t shipped_bytes;         /**< of the shipping form, when that is what was written */
     double seconds;
 } qn_write_stats;
 
@@ -33,7 +35,11 @@ typedef qn_status (*qn_fill)(void *user, qn_context *ctx, qn_arena *arena, const
 QN_MUST_USE qn_status qn_package_write(qn_context *ctx, const qn_graph *graph, const qn_provenance *provenance,
                                        qn_fill fill, void *user, const char *path, qn_write_stats *stats);
 
-/** Open a package: the graph's constants lie in the mapped file, which the graph keeps. `provenance` (strings in the
+/** The same package in shipping form (package/shipped.h) to `path`, by way of an unnamed file in its folder. */
+QN_MUST_USE qn_status qn_package_write_shipped(qn_context *ctx, const qn_graph *graph, const qn_provenance *provenance,
+                                               qn_fill fill, void *user, const char *path, qn_write_stats *stats);
+
+/** Open a package, or the shipping form of one, which is expanded into an unnamed file first: the graph's constants lie in the mapped file, which the graph keeps. `provenance` (strings in the
  *  graph's arena) may be NULL. `check_crc`: also check every entry's CRC. */
 QN_MUST_USE qn_status qn_package_read(qn_context *ctx, const char *path, bool check_crc, qn_provenance *provenance,
                                       qn_graph **out);

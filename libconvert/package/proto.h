@@ -40,7 +40,7 @@ QN_MUST_USE qn_status qn_proto_get_encoding(qn_context *ctx, qn_arena *arena, co
 
 /** Where the entries of an archive are. */
 typedef struct qn_archive {
-    const uint8_t *data;
+    const uint8_t *data; /**< NULL: names and sizes are checked, and constants get no bytes */
     const qn_zip_entry *entries;
     int64_t n_entries;
 } qn_archive;

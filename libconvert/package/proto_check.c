@@ -5,7 +5,7 @@
 #include "package/proto.h"
 
 /* Package > Graph, then Node > Attribute > Graph for each level below, then Port or the like. */
-enum { MAX_DEPTH = 2 + 3 * (QN_GRAPH_MAX_DEPTH - 1) + 2, MAX_FIELDS = 16 };
+enum { MAX_DEPTH = 2 + 3 * (QN_GRAPH_MAX_DEPTH - 1) + 2, MAX_FIELDS = 64 };
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_LEN = 2, WIRE_32 = 5 };
 
 typedef struct span {
@@ -100,6 +100,8 @@ static qn_status check_message(qn_context *ctx, const ProtobufCMessageDescriptor
         if (wire != want && !packed)
             return qn_fail(ctx, QN_MALFORMED, "model.pb: %s.%s has wire type %u", d->short_name, f->name, wire);
         size_t index = (size_t)(f - d->fields);
+        if (index >= MAX_FIELDS)
+            return qn_fail(ctx, QN_UNSUPPORTED, "model.pb: %s has more than %d fields", d->short_name, MAX_FIELDS);
         if (!repeated && seen[index])
             return qn_fail(ctx, QN_MALFORMED, "model.pb: %s.%s is there twice", d->short_name, f->name);
         seen[index] = true;

@@ -69,7 +69,7 @@ static qn_status read_parts(qn_context *ctx, qn_arena *arena, const Quern__Const
         if (e->n_bytes != n_bytes)
             return qn_fail(ctx, QN_MALFORMED, "constant '%s' takes %zu bytes, entry '%s' has %" PRIu64, m->name, n_bytes,
                            m->entry, e->n_bytes);
-        bytes = archive->data + e->data;
+        bytes = archive->data ? archive->data + e->data : NULL;
     } else {
         if (c->encoding != QN_ENC_DENSE || n_bytes > QN_INLINE_MAX)
             return qn_fail(ctx, QN_MALFORMED, "constant '%s' of %zu bytes has no entry", m->name, n_bytes);
@@ -84,12 +84,12 @@ static qn_status read_parts(qn_context *ctx, qn_arena *arena, const Quern__Const
     }
     for (int part = 0; part < QN_MAX_PARTS; part++) {
         size_t n;
-        if (qn_const_part_bytes(c, part, &n) && n > 0)
+        if (qn_const_part_bytes(c, part, &n) && n > 0 && bytes)
             c->part[part] = (qn_bytes){bytes + offset[part], n};
     }
     if (n_bytes == 0)
         c->part[QN_PART_VALUES].data = bytes;
-    if (c->sparse && !qn_const_mask_agrees(c))
+    if (bytes && c->sparse && !qn_const_mask_agrees(c))
         return qn_fail(ctx, QN_MALFORMED, "constant '%s': its mask does not keep the elements that it says", m->name);
     return QN_OK;
 }

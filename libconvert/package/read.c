@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "package/proto.h"
+#include "package/shipped.h"
 
 /** CRCs of the weights, each entry's pages leaving resident memory once it is checked. */
 static qn_status check_crcs(qn_context *ctx, const qn_archive *a) {
@@ -36,36 +37,65 @@ static qn_status read_archive(qn_context *ctx, qn_arena *scratch, const uint8_t 
     return qn_proto_read(ctx, scratch, package, &a, provenance, out);
 }
 
-qn_status qn_package_read_bytes(qn_context *ctx, const char *name, const void *data, size_t n_bytes, bool check_crc,
-                                qn_provenance *provenance, qn_graph **out) {
-    *out = NULL;
+/** The graph of a package's bytes, no shipping form. */
+static qn_status read_plain(qn_context *ctx, const uint8_t *data, size_t n_bytes, bool check_crc, qn_provenance *provenance,
+                            qn_graph **out) {
     qn_arena *scratch = qn_arena_create();
     if (!scratch)
         return qn_fail_memory(ctx, 0, "an arena");
     qn_status status = read_archive(ctx, scratch, data, n_bytes, check_crc, provenance, out);
     qn_arena_destroy(scratch);
-    return status == QN_OK ? QN_OK : qn_fail_in(ctx, status, "%s", name);
+    return status;
 }
 
 static void close_map(void *map) { qn_map_close(map); }
 
+/** The graph of a mapped package, which keeps the map; on failure the map is closed. */
+static qn_status read_map(qn_context *ctx, qn_map *map, bool check_crc, qn_provenance *provenance, qn_graph **out) {
+    qn_graph *graph = NULL;
+    qn_status status = read_plain(ctx, qn_map_data(map), qn_map_bytes(map), check_crc, provenance, &graph);
+    if (status == QN_OK)
+        status = qn_graph_keep(ctx, graph, map, close_map);
+    if (status == QN_OK) {
+        *out = graph;
+        return QN_OK;
+    }
+    qn_graph_destroy(graph);
+    qn_map_close(map);
+    return status;
+}
+
+/** The graph of a shipping form, which keeps the map of what it expands to; its CRCs are checked on the way. */
+static qn_status read_shipped(qn_context *ctx, const char *name, const char *beside, const uint8_t *data, size_t n_bytes,
+                              bool check_crc, qn_provenance *provenance, qn_graph **out) {
+    qn_map *map;
+    QN_TRY(qn_shipped_map(ctx, name, data, n_bytes, check_crc, beside, &map));
+    const uint64_t expanded = qn_map_bytes(map);
+    QN_TRY(read_map(ctx, map, false, provenance, out));
+    if (provenance)
+        provenance->expanded_bytes = expanded;
+    return QN_OK;
+}
+
+qn_status qn_package_read_bytes(qn_context *ctx, const char *name, const void *data, size_t n_bytes, bool check_crc,
+                                qn_provenance *provenance, qn_graph **out) {
+    *out = NULL;
+    qn_status status = qn_shipped_is(data, n_bytes)
+                           ? read_shipped(ctx, name, NULL, data, n_bytes, check_crc, provenance, out)
+                           : read_plain(ctx, data, n_bytes, check_crc, provenance, out);
+    return status == QN_OK ? QN_OK : qn_fail_in(ctx, status, "%s", name);
+}
+
 qn_status qn_package_read(qn_context *ctx, const char *path, bool check_crc, qn_provenance *provenance, qn_graph **out) {
     *out = NULL;
     qn_map *map;
-    qn_graph *graph;
+    qn_status status;
     QN_TRY(qn_map_open(ctx, path, &map));
-    qn_status status =
-        qn_package_read_bytes(ctx, path, qn_map_data(map), qn_map_bytes(map), check_crc, provenance, &graph);
-    if (status != QN_OK) {
+    if (qn_shipped_is(qn_map_data(map), qn_map_bytes(map))) {
+        status = read_shipped(ctx, path, path, qn_map_data(map), qn_map_bytes(map), check_crc, provenance, out);
         qn_map_close(map);
-        return status;
+    } else {
+        status = read_map(ctx, map, check_crc, provenance, out);
     }
-    status = qn_graph_keep(ctx, graph, map, close_map);
-    if (status != QN_OK) {
-        qn_graph_destroy(graph);
-        qn_map_close(map);
-        return status;
-    }
-    *out = graph;
-    return QN_OK;
+    return status == QN_OK ? QN_OK : qn_fail_in(ctx, status, "%s", path);
 }

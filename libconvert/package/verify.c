@@ -1,4 +1,4 @@
-/* Every byte of a package against its own records. A package is canonical: headers, order and padding follow from the
+/* Every byte of a package against its own records, and of a shipping form against what it expands to. A package is canonical: headers, order and padding follow from the
  * entries, model.pb and the weights are covered by their CRCs, and the padding between parts must be zero. So a package
  * that passes has no byte that could be another one unnoticed. */
 #include <inttypes.h>
@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "package/proto.h"
+#include "package/shipped.h"
 
 static qn_status check_padding(qn_context *ctx, const uint8_t *bytes, const qn_const *c) {
     size_t offset[QN_MAX_PARTS], n_bytes, n, at = 0;
@@ -53,12 +54,24 @@ static qn_status verify(qn_context *ctx, qn_arena *arena, const qn_map *map, int
     return QN_OK;
 }
 
+/** Of a shipping form: its own records, then those of the package in it. The entries are as many. */
+static qn_status verify_either(qn_context *ctx, qn_arena *arena, const char *path, const qn_map *map, int64_t *n_entries) {
+    const uint8_t *data = qn_map_data(map);
+    qn_map *package;
+    if (!qn_shipped_is(data, qn_map_bytes(map)))
+        return verify(ctx, arena, map, n_entries);
+    QN_TRY(qn_shipped_map(ctx, path, data, qn_map_bytes(map), true, path, &package));
+    qn_status status = verify(ctx, arena, package, n_entries);
+    qn_map_close(package);
+    return status;
+}
+
 qn_status qn_package_verify(qn_context *ctx, const char *path, int64_t *n_entries, uint64_t *n_bytes) {
     qn_map *map;
     int64_t n = 0;
     QN_TRY(qn_map_open(ctx, path, &map));
     qn_arena *arena = qn_arena_create();
-    qn_status status = arena ? verify(ctx, arena, map, &n) : qn_fail_memory(ctx, 0, "an arena");
+    qn_status status = arena ? verify_either(ctx, arena, path, map, &n) : qn_fail_memory(ctx, 0, "an arena");
     qn_arena_destroy(arena);
     if (status == QN_OK && n_entries)
         *n_entries = n;

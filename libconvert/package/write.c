@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "ir/check.h"
+#include "package/shipped.h"
 #include "package/write.h"
 
 enum { PIECE = 1 << 20, DIRECT = PIECE / 16 };
@@ -126,7 +127,6 @@ static qn_status fill_entry(job *j, int64_t i, int worker) {
     struct worker *w = &j->workers[worker];
     sink s = {.job = j, .entry = &j->message->entries[i], .c = j->message->filled[i], .reports = worker == 0};
     size_t n;
-    uint8_t header[QN_ZIP_MAX_LOCAL];
     if (!w->buffer)
         w->buffer = malloc(PIECE);
     if (!w->arena)
@@ -144,8 +144,7 @@ static qn_status fill_entry(job *j, int64_t i, int worker) {
     if (s.at != s.entry->n_bytes)
         return qn_fail(j->ctx, QN_USAGE, "constant '%s' is filled with too few bytes", s.c->name);
     QN_TRY(flush_buffer(&s));
-    qn_zip_put_local(s.entry, header);
-    return qn_outfile_write(j->ctx, j->file, s.entry->header, header, (size_t)(s.entry->data - s.entry->header));
+    return qn_zip_write_local(j->ctx, j->file, s.entry);
 }
 
 static qn_status hash_source(const job *j, int64_t i) {
@@ -185,28 +184,23 @@ static qn_status fill_weights(job *j) {
 /** model.pb, whose place is known, then the central directory at `central` and the end records. */
 static qn_status write_records(job *j, qn_arena *arena, const uint8_t *model, uint64_t central, uint64_t *file_bytes) {
     qn_zip_entry *entries = j->message->entries;
-    uint8_t header[QN_ZIP_MAX_LOCAL];
-    size_t n = QN_ZIP_END_BYTES, at = 0;
     entries[0].crc = libdeflate_crc32(0, model, (size_t)entries[0].n_bytes);
-    qn_zip_put_local(&entries[0], header);
-    QN_TRY(qn_outfile_write(j->ctx, j->file, entries[0].header, header, (size_t)(entries[0].data - entries[0].header)));
+    QN_TRY(qn_zip_write_local(j->ctx, j->file, &entries[0]));
     QN_TRY(qn_outfile_write(j->ctx, j->file, entries[0].data, model, (size_t)entries[0].n_bytes));
-    for (int64_t i = 0; i < j->message->n_entries; i++)
-        n += qn_zip_central_bytes(&entries[i]);
-    uint8_t *tail = qn_arena_alloc(arena, n);
-    if (!tail)
-        return qn_fail_memory(j->ctx, n, "the central directory");
-    for (int64_t i = 0; i < j->message->n_entries; i++) {
-        qn_zip_put_central(&entries[i], tail + at);
-        at += qn_zip_central_bytes(&entries[i]);
-    }
-    qn_zip_put_end((uint64_t)j->message->n_entries, central, at, tail + at);
-    *file_bytes = central + n;
-    return qn_outfile_write(j->ctx, j->file, central, tail, n);
+    return qn_zip_write_end(j->ctx, arena, j->file, entries, j->message->n_entries, central, file_bytes);
+}
+
+/** The written package in shipping form to `path`. */
+static qn_status ship(qn_context *ctx, const qn_outfile *package, const char *path, uint64_t *n_bytes) {
+    qn_map *map;
+    QN_TRY(qn_outfile_map(ctx, package, path, &map));
+    qn_status status = qn_shipped_write(ctx, qn_map_data(map), qn_map_bytes(map), path, n_bytes);
+    qn_map_close(map);
+    return status;
 }
 
 static qn_status write_package(qn_context *ctx, qn_arena *arena, const qn_graph *graph, const qn_provenance *provenance,
-                               qn_fill fill, void *user, const char *path, qn_write_stats *stats) {
+                               qn_fill fill, void *user, const char *path, bool shipped, qn_write_stats *stats) {
     qn_message message;
     uint64_t central;
     job j = {.ctx = ctx, .fill = fill, .user = user};
@@ -233,7 +227,7 @@ static qn_status write_package(qn_context *ctx, qn_arena *arena, const qn_graph 
     j.message = &message;
     for (int64_t i = 1; i < message.n_entries; i++)
         j.total += message.entries[i].n_bytes;
-    QN_TRY(qn_outfile_create(ctx, path, &j.file));
+    QN_TRY(shipped ? qn_outfile_create_unnamed(ctx, path, &j.file, NULL) : qn_outfile_create(ctx, path, &j.file));
     qn_status status = qn_outfile_reserve(ctx, j.file, central);
     if (status == QN_OK)
         status = fill_weights(&j);
@@ -244,18 +238,19 @@ static qn_status write_package(qn_context *ctx, qn_arena *arena, const qn_graph 
         (void)quern__package__pack(message.package, model); /* with what filling told, in as many bytes */
     if (status == QN_OK)
         status = write_records(&j, arena, model, central, &stats->package_bytes);
-    if (status != QN_OK) {
+    if (status == QN_OK && shipped)
+        status = ship(ctx, j.file, path, &stats->shipped_bytes);
+    if (status != QN_OK || shipped)
         qn_outfile_destroy(j.file);
-        return status;
-    }
+    QN_TRY(status);
     stats->weight_bytes = j.total;
     for (size_t i = 0; i < message.package->n_constants; i++)
         stats->weight_bytes += message.package->constants[i]->inline_.len;
-    return qn_outfile_commit(ctx, j.file);
+    return shipped ? QN_OK : qn_outfile_commit(ctx, j.file);
 }
 
-qn_status qn_package_write(qn_context *ctx, const qn_graph *graph, const qn_provenance *provenance, qn_fill fill,
-                           void *user, const char *path, qn_write_stats *stats) {
+static qn_status write_either(qn_context *ctx, const qn_graph *graph, const qn_provenance *provenance, qn_fill fill,
+                              void *user, const char *path, bool shipped, qn_write_stats *stats) {
     qn_write_stats own;
     double start = qn_clock_seconds();
     qn_arena *arena = qn_arena_create();
@@ -263,8 +258,18 @@ qn_status qn_package_write(qn_context *ctx, const qn_graph *graph, const qn_prov
         return qn_fail_memory(ctx, 0, "an arena");
     stats = stats ? stats : &own;
     *stats = (qn_write_stats){0};
-    qn_status status = write_package(ctx, arena, graph, provenance, fill, user, path, stats);
+    qn_status status = write_package(ctx, arena, graph, provenance, fill, user, path, shipped, stats);
     qn_arena_destroy(arena);
     stats->seconds = qn_clock_seconds() - start;
     return status;
+}
+
+qn_status qn_package_write(qn_context *ctx, const qn_graph *graph, const qn_provenance *provenance, qn_fill fill,
+                           void *user, const char *path, qn_write_stats *stats) {
+    return write_either(ctx, graph, provenance, fill, user, path, false, stats);
+}
+
+qn_status qn_package_write_shipped(qn_context *ctx, const qn_graph *graph, const qn_provenance *provenance, qn_fill fill,
+                                   void *user, const char *path, qn_write_stats *stats) {
+    return write_either(ctx, graph, provenance, fill, user, path, true, stats);
 }

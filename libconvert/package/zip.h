@@ -10,6 +10,7 @@
 #define QN_PACKAGE_ZIP_H
 
 #include "base/arena.h"
+#include "base/map.h"
 
 #define QN_ZIP_ALIGN 64u
 #define QN_ZIP_MAX_NAME 255u
@@ -27,6 +28,8 @@ typedef struct qn_zip_entry {
 /** True when `name` may name an entry. */
 bool qn_zip_name_ok(const char *name, size_t n);
 
+/** Place one entry whose header is at `at`; *end is where its data ends. False when that does not fit 63 bits. */
+bool qn_zip_place_one(qn_zip_entry *e, uint64_t at, uint64_t *end);
 /** Place entries[0..n): header and data from name and n_bytes. *end is the offset of the central directory. False when
  *  the offsets do not fit 63 bits. */
 bool qn_zip_place(qn_zip_entry *entries, int64_t n, uint64_t *end);
@@ -41,6 +44,12 @@ void qn_zip_put_central(const qn_zip_entry *e, uint8_t *out);
 /** The three end records, which follow the central directory at `central`. */
 #define QN_ZIP_END_BYTES 98u
 void qn_zip_put_end(uint64_t n_entries, uint64_t central, uint64_t central_bytes, uint8_t out[QN_ZIP_END_BYTES]);
+
+/** The local header of a placed entry to its place in the file. */
+QN_MUST_USE qn_status qn_zip_write_local(qn_context *ctx, qn_outfile *file, const qn_zip_entry *e);
+/** The central directory, to `central`, and the end records. *n_bytes is the length of the file. */
+QN_MUST_USE qn_status qn_zip_write_end(qn_context *ctx, qn_arena *arena, qn_outfile *file, const qn_zip_entry *entries,
+                                       int64_t n, uint64_t central, uint64_t *n_bytes);
 
 /** Parse an archive of this form. Refuses, by name, whatever qn_zip_put_* would not have written; data and CRCs are
  *  not looked at. *entries in the arena, in file order. */

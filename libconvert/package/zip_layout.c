@@ -47,19 +47,20 @@ bool qn_zip_name_ok(const char *name, size_t n) {
 
 static uint64_t local_least(const qn_zip_entry *e) { return LOCAL_FIXED + strlen(e->name) + LOCAL_ZIP64 + LOCAL_ALIGN; }
 
+bool qn_zip_place_one(qn_zip_entry *e, uint64_t at, uint64_t *end) {
+    size_t data;
+    e->header = at;
+    if (!qn_add_size(at, local_least(e), &data) || !qn_align_size(data, QN_ZIP_ALIGN, &data))
+        return false;
+    e->data = data;
+    return qn_add_size(data, e->n_bytes, end) && *end <= MAX_OFFSET;
+}
+
 bool qn_zip_place(qn_zip_entry *entries, int64_t n, uint64_t *end) {
-    uint64_t at = 0;
-    for (int64_t i = 0; i < n; i++) {
-        qn_zip_entry *e = &entries[i];
-        size_t data;
-        e->header = at;
-        if (!qn_add_size(at, local_least(e), &data) || !qn_align_size(data, QN_ZIP_ALIGN, &data))
+    *end = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!qn_zip_place_one(&entries[i], *end, end))
             return false;
-        e->data = data;
-        if (!qn_add_size(data, e->n_bytes, &at) || at > MAX_OFFSET)
-            return false;
-    }
-    *end = at;
     return true;
 }
 

@@ -7,7 +7,7 @@
 #include "base/map.h"
 #include "ir/graph.h"
 #include "kernels/pull.h"
-#include "quant/quant.h"
+#include "quant/encode.h"
 
 enum { CHUNK = 1 << 16 }; /* elements at a time: source and result stay in the second-level cache */
 
@@ -33,6 +33,7 @@ typedef struct filler {
     uint8_t *packed;           /* [piece]: codes of a piece; the first byte may begin with codes before it */
     bool counts;               /* this walk counts what is clamped */
     int64_t n_clamped;
+    float *whole;              /* [numel], of encodings that see the whole tensor */
 } filler;
 
 /* ---- stored as it is ------------------------------------------------------------------------- */
@@ -252,6 +253,33 @@ static qn_status fill_affine(filler *f) {
     return f->write(f->sink, QN_PART_ZERO_POINTS, f->packed, qn_codes_pack(f->type, f->zero_points, 0, n, f->packed));
 }
 
+/* ---- all other encodings ---------------------------------------------------------------------------------- */
+
+/** Codes that the range of a group decides: they are made in pieces. */
+static bool streams(const qn_const *c) {
+    return qn_const_is_plain_affine(c) && (!c->how || (c->how->scheme.range == QN_RANGE_MINMAX && !c->how->mask));
+}
+
+static qn_status keep_values(filler *f, int64_t first, int64_t n, const void *data) {
+    const float *x;
+    QN_TRY(widen(f, as_elements(f, n, data), n, &x));
+    memcpy(f->whole + first, x, (size_t)n * sizeof *x);
+    return QN_OK;
+}
+
+static qn_status fill_whole(filler *f) {
+    qn_const stored = *f->c;
+    QN_NEW_ARRAY(f->ctx, f->arena, f->whole, qn_const_numel(f->c) + 1);
+    QN_TRY(each(f, keep_values));
+    QN_TRY(qn_encode(f->ctx, f->arena, f->c, f->whole, stored.part));
+    if (f->c->record)
+        f->c->record->sqnr_db = qn_encoded_sqnr(&stored, f->whole);
+    for (int part = 0; part < QN_MAX_PARTS; part++)
+        if (stored.part[part].n)
+            QN_TRY(f->write(f->sink, part, stored.part[part].data, stored.part[part].n));
+    return QN_OK;
+}
+
 static qn_status fill_expression(filler *f) {
     const qn_const *c = f->c;
     const int64_t n = qn_const_numel(c), row = c->rank ? c->dims[c->rank - 1] : 1;
@@ -263,12 +291,12 @@ static qn_status fill_expression(filler *f) {
     QN_NEW_ARRAY(f->ctx, f->arena, f->codes, f->piece);
     if (n > 0)
         QN_TRY(qn_pull_create(f->ctx, f->arena, f->clamped ? f->clamped : c, f->piece, &f->elements));
-    if (c->encoding == QN_ENC_AFFINE)
-        QN_TRY(fill_affine(f));
-    else if (c->encoding == QN_ENC_DENSE)
+    if (c->encoding == QN_ENC_DENSE)
         QN_TRY(each(f, write_values));
+    else if (streams(c))
+        QN_TRY(fill_affine(f));
     else
-        return qn_fail(f->ctx, QN_UNSUPPORTED, "tensor '%s': encoding %d", c->name, (int)c->encoding);
+        QN_TRY(fill_whole(f));
     if (f->n_clamped)
         qn_log(f->ctx, QN_LOG_WARN, "constant '%s': %" PRId64 " of %" PRId64 " elements clamped to the range of %s", c->name,
                f->n_clamped, qn_const_numel(c), qn_dtype_name(c->dtype));

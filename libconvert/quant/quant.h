@@ -67,7 +67,9 @@ typedef struct qn_scheme {
 typedef struct qn_encode_how {
     qn_scheme scheme;
     const float *importance;  /**< weight of an element's squared error by its index on importance_axis, [dims of it]; or NULL */
-    int32_t importance_axis;
+    int32_t importance_axis;  /**< the summed axis, also without importance */
+    const uint8_t *mask;      /**< a bit for each element in C order, from the low bit up: errors of others count for nothing; or
+                                   NULL: all count */
 } qn_encode_how;
 
 /** Parse NAME[:OPTION]...: int8, uint8 (by channel when nothing else is said), int4, uint4 (in blocks of 32); per_channel,

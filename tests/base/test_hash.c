@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <libdeflate.h>
+
 #include "base/hash.h"
 
 QN_TEST(base_hash_file_equals_bytes) {
@@ -39,4 +41,20 @@ QN_TEST(base_hash_known_values) {
     assert_string_equal(text, "xxh3-128:99aa06d3014798d86001c324468d497f");
     qn_hash_format(qn_hash_bytes("abc", 3), text);
     assert_string_equal(text, "xxh3-128:06b05ab6733a618578af5f94892f3950");
+}
+
+/* "123456789" is the check value of the CRC's catalogue; every cut of it, and lengths of every power of two, join. */
+QN_TEST(base_hash_crc32_join) {
+    static const char digits[] = "123456789";
+    enum { MOST = 1 << 16 };
+    static uint8_t data[MOST];
+    for (size_t i = 0; i <= 9; i++) {
+        const uint32_t a = libdeflate_crc32(0, digits, i), b = libdeflate_crc32(0, digits + i, 9 - i);
+        assert_int_equal(qn_crc32_join(a, b, 9 - i), 0xcbf43926u);
+    }
+    for (size_t i = 0; i < MOST; i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 13);
+    for (size_t n = 1; n < MOST; n *= 2)
+        assert_int_equal(qn_crc32_join(libdeflate_crc32(0, data, MOST - n), libdeflate_crc32(0, data + MOST - n, n), n),
+                         libdeflate_crc32(0, data, MOST));
 }

@@ -213,3 +213,33 @@ QN_TEST(base_outfile_larger_than_the_disk) {
     assert_int_equal(count_files(folder), 0);
     qn_context_destroy(ctx);
 }
+
+QN_TEST(base_outfile_unnamed) {
+    static const char *const text = "for a while";
+    qn_context *ctx = qn_test_context();
+    char folder[256], beside[512];
+    qn_outfile *f;
+    qn_map *map;
+    const char *place;
+    make_folder("unnamed", folder);
+    snprintf(beside, sizeof beside, "%s/package", folder);
+    const struct {
+        const char *beside, *place;
+    } rows[] = {{beside, NULL}, {"no/such/folder/file", NULL}, {NULL, "in memory"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ASSERT_OK(ctx, qn_outfile_create_unnamed(ctx, rows[i].beside, &f, &place));
+        if (rows[i].place)
+            assert_string_equal(place, rows[i].place);
+        ASSERT_OK(ctx, qn_outfile_reserve(ctx, f, 100));
+        ASSERT_OK(ctx, qn_outfile_write(ctx, f, 2, text, strlen(text)));
+        ASSERT_OK(ctx, qn_outfile_map(ctx, f, "its name", &map));
+        assert_int_equal(count_files(folder), 0);
+        qn_outfile_destroy(f);
+        assert_int_equal(qn_map_bytes(map), 2 + strlen(text));
+        qn_map_release(qn_map_data(map), qn_map_bytes(map)); /* what is released comes back from the file */
+        assert_memory_equal(qn_map_data(map) + 2, text, strlen(text));
+        assert_string_equal(qn_map_path(map), "its name");
+        qn_map_close(map);
+    }
+    qn_context_destroy(ctx);
+}

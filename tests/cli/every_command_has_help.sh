@@ -1,5 +1,5 @@
 # exit: 0
-for c in convert inspect run compare bench verify passes ops; do
+for c in convert inspect run compare bench verify unpack passes ops; do
     $QUERN $c --help >help.txt || echo "$c: exit $?"
     for part in '^usage: quern' '^options' '^common options' '^examples'; do
         grep -q "$part" help.txt || echo "$c: no '$part'"

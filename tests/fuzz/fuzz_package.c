@@ -1,6 +1,7 @@
 /* Any bytes as a package: read or refused, and what is read passes the checker and infers or says why not.
  *
- * Bytes that begin as a ZIP archive are read as a package. All others are taken as model.pb, in an archive that has the
+ * Bytes that begin as a ZIP archive are read as a package. Those that begin as an entry in shipping form are expanded as the
+ * only one of an archive. All others are taken as model.pb, in an archive that has the
  * entries that it asks for: CRCs and headers would keep mutations from getting that far. */
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "ir/check.h"
 #include "ops/infer.h"
 #include "package/proto.h"
+#include "package/shipped.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -50,6 +52,28 @@ static qn_status read_model(qn_context *ctx, qn_arena *arena, const uint8_t *dat
     return qn_proto_read(ctx, arena, m, &archive, &provenance, graph);
 }
 
+/** Expand an archive whose one entry has these bytes; it is CRCs of entries that mutations would not get past. */
+static qn_status expand(qn_context *ctx, const uint8_t *data, size_t size) {
+    qn_zip_entry e = {.name = QN_SHIPPED_MODEL, .n_bytes = size};
+    uint64_t central;
+    if (!qn_zip_place(&e, 1, &central))
+        abort();
+    const size_t n = (size_t)central + qn_zip_central_bytes(&e) + QN_ZIP_END_BYTES;
+    uint8_t *archive = calloc(1, n);
+    qn_map *map = NULL;
+    if (!archive)
+        abort();
+    memcpy(archive + e.data, data, size);
+    qn_zip_put_local(&e, archive);
+    qn_zip_put_central(&e, archive + central);
+    qn_zip_put_end(1, central, qn_zip_central_bytes(&e), archive + n - QN_ZIP_END_BYTES);
+    qn_status status = qn_shipped_map(ctx, "fuzz", archive, n, false, NULL, &map);
+    if (status == QN_OK)
+        qn_map_close(map);
+    free(archive);
+    return status;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static qn_context *ctx;
     static const qn_context_options options = {.threads = 1};
@@ -62,9 +86,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         abort();
     if (size >= 2 && memcmp(data, "PK", 2) == 0)
         status = qn_package_read_bytes(ctx, "fuzz.quern", data, size, true, NULL, &graph);
+    else if (size >= 4 && memcmp(data, "Qsh1", 4) == 0)
+        status = expand(ctx, data, size);
     else
         status = read_model(ctx, arena, data, size, &graph);
-    if ((status == QN_OK) != (graph != NULL) || (graph && qn_graph_check(ctx, graph) != QN_OK))
+    if ((status != QN_OK && graph) || (graph && qn_graph_check(ctx, graph) != QN_OK))
         abort();
     if (graph)
         status = qn_infer_graph(ctx, graph);

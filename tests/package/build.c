@@ -9,6 +9,7 @@
 #include "ir/preprocess.h"
 #include "ir/text.h"
 #include "ops/op.h"
+#include "package/shipped.h"
 #include "quant/quant.h"
 #include "tests/test.h"
 
@@ -106,11 +107,26 @@ qn_graph *qn_test_rich_graph(qn_context *ctx) {
     return graph;
 }
 
-const char *qn_test_write_package(qn_context *ctx, const qn_graph *graph) {
+static char *new_path(void) {
     static char paths[8][160];
     static unsigned next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/package-%u.quern", qn_test_tmp(), next);
+    return path;
+}
+
+const char *qn_test_ship(qn_context *ctx, const char *path) {
+    char *shipped = new_path();
+    qn_map *map;
+    uint64_t n;
+    ASSERT_OK(ctx, qn_map_open(ctx, path, &map));
+    ASSERT_OK(ctx, qn_shipped_write(ctx, qn_map_data(map), qn_map_bytes(map), shipped, &n));
+    qn_map_close(map);
+    return shipped;
+}
+
+const char *qn_test_write_package(qn_context *ctx, const qn_graph *graph) {
+    char *path = new_path();
     ASSERT_OK(ctx, qn_package_write(ctx, graph, &qn_test_provenance, qn_fill_const, NULL, path, NULL));
     return path;
 }

@@ -16,6 +16,9 @@ extern const qn_provenance qn_test_provenance;
 /** Write the graph to a new file of the run's folder; its path (static, for the next few calls). */
 const char *qn_test_write_package(qn_context *ctx, const qn_graph *graph);
 
+/** Write the package at `path` in shipping form to another new file; its path, as above. */
+const char *qn_test_ship(qn_context *ctx, const char *path);
+
 typedef struct qn_test_bytes {
     uint8_t *data;   /**< of its own allocation, exactly n bytes: free() */
     size_t n;

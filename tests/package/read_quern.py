@@ -2,11 +2,12 @@
 """A second reader of .quern packages, written from docs/format.md: zipfile and the wire format by hand.
 
 read_quern.py FILE    prints one line for each thing in the package, sorted; constants decoded to numbers (as hexadecimal
-                      bits of each element). Needs nothing but Python's standard library.
+                      bits of each element); of a shipping form, of what it expands to. Needs nothing but Python's standard library.
 """
 import struct
 import sys
 import zipfile
+import zlib
 
 DTYPES = {1: ("float32", "f"), 2: ("uint8", "B"), 3: ("int8", "b"), 4: ("uint16", "H"), 5: ("int16", "h"),
           6: ("int32", "i"), 7: ("int64", "q"), 9: ("bool", "B"), 10: ("float16", "e"), 11: ("float64", "d"),
@@ -116,6 +117,54 @@ PREPROCESS = {1: ("input", "text", False), 2: ("size", "uint", False), 3: ("heig
 PACKAGE = {1: ("format_version", "uint", False), 2: ("graph", GRAPH, False), 3: ("values", VALUE, True),
            4: ("constants", CONSTANT, True), 5: ("symbols", SYMBOL, True), 6: ("provenance", PROVENANCE, False),
            7: ("preprocess", PREPROCESS, False)}
+
+
+# ---- the shipping form ---------------------------------------------------------------------------------
+
+class Shipped:
+    """The entries of an archive in shipping form, expanded."""
+
+    def __init__(self, archive):
+        self.archive = archive
+
+    def read(self, name):
+        data = self.archive.read("model.pb.shipped" if name == "model.pb" else name)
+        magic, crc, size, n_blocks = struct.unpack_from("<4sIQQ", data)
+        if magic != b"Qsh1":
+            raise Broken("%s is not in shipping form" % name)
+        at, out = 24 + 40 * n_blocks, []
+        for k in range(n_blocks):
+            n, width, *stored = struct.unpack_from("<10I", data, 24 + 40 * k)
+            if width not in (1, 2, 4, 8) or not 0 < n <= 1 << 20 or n % width or any(stored[width:]):
+                raise Broken("%s: block %d" % (name, k))
+            planes = []
+            for length in stored[:width]:
+                plane = data[at:at + length]
+                at += length
+                if length < n // width:
+                    inflater = zlib.decompressobj(-15)
+                    plane = inflater.decompress(plane)
+                    if not inflater.eof or inflater.unused_data:
+                        raise Broken("%s: block %d does not inflate" % (name, k))
+                if len(plane) != n // width:
+                    raise Broken("%s: block %d has a plane of %d bytes" % (name, k, len(plane)))
+                planes.append(plane)
+            out.append(join(planes, n // width, width))
+        whole = b"".join(out)
+        if at != len(data) or len(whole) != size or zlib.crc32(whole) != crc:
+            raise Broken("%s: sizes or CRC" % name)
+        return whole
+
+
+def join(planes, count, width):
+    out = bytearray(count * width)
+    for p, plane in enumerate(planes):
+        out[p::width] = plane
+    for i in range(0, count * width if width > 1 else 0, width):
+        word = out[i + width - 2] | out[i + width - 1] << 8
+        word = word >> 1 | (word & 1) << 15
+        out[i + width - 2], out[i + width - 1] = word & 255, word >> 8
+    return bytes(out)
 
 
 # ---- constants --------------------------------------------------------------------------------------
@@ -231,6 +280,8 @@ def dump(path):
     bad = archive.testzip()
     if bad:
         raise Broken("%s has a wrong CRC" % bad)
+    if archive.namelist()[0] == "model.pb.shipped":
+        archive = Shipped(archive)
     package = message(archive.read("model.pb"), PACKAGE)
     if package["format_version"] != 1:
         raise Broken("format version %d" % package["format_version"])
@@ -297,6 +348,6 @@ def dump(path):
 if __name__ == "__main__":
     try:
         sys.stdout.write("\n".join(dump(sys.argv[1])) + "\n")
-    except (Broken, zipfile.BadZipFile, KeyError, IndexError, struct.error) as e:
+    except (Broken, zipfile.BadZipFile, zlib.error, KeyError, IndexError, struct.error) as e:
         sys.stderr.write("%s: %s\n" % (sys.argv[1], e))
         sys.exit(3)

@@ -34,11 +34,11 @@ static const char *first_difference(const char *a, const char *b) {
     return line;
 }
 
-QN_TEST(package_second_reader_agrees) {
+static void expect_agreement(bool shipped) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph = qn_test_rich_graph(ctx), *back;
     qn_provenance p;
-    const char *path = qn_test_write_package(ctx, graph);
+    const char *package = qn_test_write_package(ctx, graph), *path = shipped ? qn_test_ship(ctx, package) : package;
     char command[400];
     int status;
     ASSERT_OK(ctx, qn_package_read(ctx, path, true, &p, &back));
@@ -58,6 +58,9 @@ QN_TEST(package_second_reader_agrees) {
     qn_context_destroy(ctx);
 }
 
+QN_TEST(package_second_reader_agrees) { expect_agreement(false); }
+QN_TEST(package_second_reader_agrees_about_a_shipping_form) { expect_agreement(true); }
+
 /* Real models, and both kinds of compression at once. */
 QN_TEST(package_second_reader_real_models) {
     static const struct {
@@ -70,7 +73,7 @@ QN_TEST(package_second_reader_real_models) {
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         qn_context *ctx = qn_test_context();
-        qn_convert_options options = {.precision = rows[i].precision, .weights = rows[i].weights};
+        qn_convert_options options = {.precision = rows[i].precision, .weights = rows[i].weights, .ship = i == 1};
         char path[200], source[600], command[400];
         qn_provenance p;
         qn_model *model;
@@ -103,10 +106,10 @@ QN_TEST(package_second_reader_real_models) {
     }
 }
 
-QN_TEST(package_second_reader_unzip) {
+static void expect_good_archive(bool shipped) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph = qn_test_rich_graph(ctx);
-    const char *path = qn_test_write_package(ctx, graph);
+    const char *package = qn_test_write_package(ctx, graph), *path = shipped ? qn_test_ship(ctx, package) : package;
     char command[400];
     int status;
     snprintf(command, sizeof command, "unzip -t %s 2>&1", path);
@@ -123,3 +126,6 @@ QN_TEST(package_second_reader_unzip) {
     qn_graph_destroy(graph);
     qn_context_destroy(ctx);
 }
+
+QN_TEST(package_second_reader_unzip) { expect_good_archive(false); }
+QN_TEST(package_second_reader_unzip_of_a_shipping_form) { expect_good_archive(true); }

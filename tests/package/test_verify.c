@@ -28,10 +28,11 @@ QN_TEST(package_verify_good) {
     qn_context_destroy(ctx);
 }
 
-QN_TEST(package_verify_any_flipped_bit) {
+static void flip_bits(bool shipped) {
     qn_context *ctx = qn_test_context();
     qn_graph *graph = qn_test_rich_graph(ctx);
-    qn_test_bytes b = qn_test_read_bytes(qn_test_write_package(ctx, graph));
+    const char *package = qn_test_write_package(ctx, graph);
+    qn_test_bytes b = qn_test_read_bytes(shipped ? qn_test_ship(ctx, package) : package);
     char path[160];
     snprintf(path, sizeof path, "%s/flipped.quern", qn_test_tmp());
     for (size_t i = 0; i < b.n; i += i < 2000 || i + 600 > b.n ? 1 : 61) {
@@ -50,6 +51,9 @@ QN_TEST(package_verify_any_flipped_bit) {
     qn_graph_destroy(graph);
     qn_context_destroy(ctx);
 }
+
+QN_TEST(package_verify_any_flipped_bit) { flip_bits(false); }
+QN_TEST(package_verify_any_flipped_bit_of_a_shipping_form) { flip_bits(true); }
 
 /* Codes of 40 bytes, then scales at 64: the 24 bytes between must be zero, and their CRC being right does not help. */
 QN_TEST(package_verify_padding) {
