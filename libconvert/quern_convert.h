@@ -10,6 +10,12 @@ extern "C" {
 
 /* ---- conversion ------------------------------------------------------------------------------ */
 
+/** The scheme of some weights. */
+typedef struct qn_weight_rule {
+    const char *pattern;           /**< glob (*, ?) over names of tensors and of the nodes that read them, or the name of an op */
+    const char *scheme;            /**< "none": they stay as they are */
+} qn_weight_rule;
+
 typedef struct qn_convert_options {
     qn_dtype precision;            /**< QN_F32 (or QN_NONE), QN_F16, QN_BF16 */
     const char *weights;           /**< weight scheme, e.g. "int8", "int4:block=32"; NULL: as the precision says */
@@ -31,6 +37,10 @@ typedef struct qn_convert_options {
     bool no_passes;                /**< store the graph as it was read */
     const char *recipe;            /**< text kept in the package as the way it was made, or NULL */
     const char *licence;           /**< of the weights, kept in the package, or NULL */
+    const qn_weight_rule *weight_rules; /**< [n_weight_rules]: the most specific that matches a weight wins over `weights`: the name of a
+                                        tensor, then the pattern with most characters that are not * or ?, then an op; of equals the
+                                        last */
+    int32_t n_weight_rules;
     bool ship;                     /**< write the package in shipping form: the same, compressed without loss */
 } qn_convert_options;
 
