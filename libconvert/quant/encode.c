@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "kernels/ref/convert.h"
-#include "quant/linear.h"
+#include "quant/affine_tensor.h"
 #include "quant/mask.h"
 #include "quant/palette.h"
 
@@ -27,7 +27,7 @@ static const struct {
     qn_encoding encoding;
     qn_status (*encode)(qn_context *, qn_arena *, const qn_const *, const float *, qn_bytes *);
 } g_encoders[] = {
-    {QN_ENC_AFFINE, qn_linear_encode},
+    {QN_ENC_AFFINE, qn_affine_parts},
     {QN_ENC_PALETTE, qn_palette_encode},
     {QN_ENC_SPARSE, encode_values},
 };

@@ -19,6 +19,9 @@ bool qn_scales_round(const qn_const *c, float *scales, int64_t n, int64_t *bad, 
 QN_MUST_USE qn_status qn_scales_store(qn_context *ctx, qn_arena *arena, const qn_const *c, float *scales, int64_t n,
                                       qn_bytes *part_scales, qn_bytes *part_super);
 
+/** QN_UNSUPPORTED: the scale of a group is too large for its type; says what helps. */
+QN_MUST_USE qn_status qn_scales_too_large(qn_context *ctx, const qn_const *c, int64_t group);
+
 /** Can scales of c be negative? */
 bool qn_scales_signed(const qn_const *c);
 
