@@ -242,7 +242,7 @@ peers: ## fetch ONNX Runtime with npm into build/peers, for make bench
 
 # What is measured, full-size models to make (dav2-large: 1.3 GB, da3-large: 1.6 GB, depthpro: 3.8 GB; minutes), and
 # where they are.
-BENCH        ?= roofline gemm models twelve convert checkpoints memory
+BENCH        ?= roofline gemm kmeans models twelve convert checkpoints memory
 BENCH_FULL   ?= minilm dav2-small dav2-base
 BENCH_MODELS ?= build/bench/models
 SHARED       ?= ../shared
@@ -267,6 +267,7 @@ install: all ## install into PREFIX (/usr/local) under DESTDIR: command, librari
 	$(INSTALL) -m 755 build/libquern.so $(DESTDIR)$(PREFIX)/lib/libquern.so.0
 	ln -sf libquern.so.0 $(DESTDIR)$(PREFIX)/lib/libquern.so
 	$(INSTALL) -m 644 libconvert/quern.h $(DESTDIR)$(PREFIX)/include/quern.h
+	$(INSTALL) -m 644 libconvert/quern_convert.h $(DESTDIR)$(PREFIX)/include/quern_convert.h
 	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' quern.pc.in >build/quern.pc
 	$(INSTALL) -m 644 build/quern.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/quern.pc
 	build/quern --man >build/quern.1
@@ -279,7 +280,7 @@ install: all ## install into PREFIX (/usr/local) under DESTDIR: command, librari
 	$(INSTALL) -m 644 build/quern.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/quern.fish
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/quern lib/libquern.a lib/libquern_run.a lib/libquern.so lib/libquern.so.0 \
-	    include/quern.h lib/pkgconfig/quern.pc share/man/man1/quern.1 share/bash-completion/completions/quern \
+	    include/quern.h include/quern_convert.h lib/pkgconfig/quern.pc share/man/man1/quern.1 share/bash-completion/completions/quern \
 	    share/zsh/site-functions/_quern share/fish/vendor_completions.d/quern.fish)
 
 clean: ## remove build/

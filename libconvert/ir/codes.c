@@ -61,6 +61,19 @@ void qn_code_numbers(const qn_code_type *type, float *numbers) {
         numbers[bits] = qn_code_number(type, bits);
 }
 
+uint32_t qn_code_nearest(const qn_code_type *type, float x) {
+    const int bias = (1 << (type->exponent - 1)) - 1;
+    const uint32_t sign = signbit(x) ? 1u << (type->bits - 1) : 0;
+    const float largest = qn_code_largest(type), magnitude = fabsf(x) < largest ? fabsf(x) : largest;
+    int exponent = magnitude > 0 ? ilogbf(magnitude) : 1 - bias;
+    exponent = exponent < 1 - bias ? 1 - bias : exponent;
+    const float whole = rintf(ldexpf(magnitude, type->mantissa - exponent)); /* 0 .. 2^(mantissa + 1) */
+    if (whole < (float)(1 << type->mantissa))
+        return sign | (uint32_t)whole;
+    /* a whole of 2^(mantissa + 1) carries into the exponent by itself */
+    return sign | (((uint32_t)(exponent + bias - 1) << type->mantissa) + (uint32_t)whole);
+}
+
 float qn_code_largest(const qn_code_type *type) {
     float numbers[256], largest = 0;
     qn_code_numbers(type, numbers);

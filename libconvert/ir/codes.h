@@ -44,6 +44,9 @@ int32_t qn_code_at(const qn_code_type *type, const uint8_t *codes, int64_t i);
 float qn_code_number(const qn_code_type *type, uint32_t bits);
 /** numbers[0 .. 2^bits) of all codes, by their bits. */
 void qn_code_numbers(const qn_code_type *type, float *numbers);
+/** The bits of the code of a floating point type whose number is nearest to x, of two the one with an even last bit; beyond the
+ *  largest number the largest. x is not NaN. */
+uint32_t qn_code_nearest(const qn_code_type *type, float x);
 /** The largest finite number of a type: max of integers. */
 float qn_code_largest(const qn_code_type *type);
 

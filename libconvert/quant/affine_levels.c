@@ -150,7 +150,7 @@ static void merge(const levels *v, const solution *from, solution *to) {
             old += to->error[g];
             new += from->error[g];
         }
-        if (!(new < old))
+        if (!(new < old * (1 - 4e-6))) /* errors are summed in float32 */
             continue;
         to->super[i] = from->super[i];
         memcpy(to->codes + first, from->codes + first, (size_t)(end - first));

@@ -50,6 +50,7 @@ qn_status qn_tensor_fit_each(qn_tensor_fit *t, qn_gang_fn visit, void *arg) {
 /* By least squares, as stored; the plain way where that is not better. A power of two is the better of both neighbours, and of
  * that above. */
 static void best_of_one_level(const qn_affine *affine, const qn_gang *gang, qn_fit *fit) {
+    static const double clearly = 1 - 4e-6; /* errors are summed in float32 */
     qn_fit found, next;
     double least[QN_GANG], error[QN_GANG];
     qn_affine_error(affine, gang, fit, least);
@@ -63,7 +64,7 @@ static void best_of_one_level(const qn_affine *affine, const qn_gang *gang, qn_f
                 qn_affine_zeros(affine, gang, &next);
             qn_affine_error(affine, gang, &next, error);
             for (int l = 0; l < QN_GANG; l++)
-                if (!(error[l] >= least[l]) && isfinite(next.scale[l])) {
+                if (!(error[l] >= least[l] * clearly) && isfinite(next.scale[l])) {
                     least[l] = error[l];
                     fit->scale[l] = next.scale[l];
                     fit->zero[l] = next.zero[l];

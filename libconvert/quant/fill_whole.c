@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "kernels/codec/codec.h"
 #include "quant/encode.h"
 #include "quant/fill_work.h"
 
@@ -55,22 +54,6 @@ static qn_status read_band(whole *w, int64_t first, int64_t n, float *x) {
     return QN_OK;
 }
 
-/* What is stored, against x[n]. */
-static void measure(whole *w, const qn_const *c, const float *x, int64_t n) {
-    enum { STEP = 4096 };
-    float got[STEP];
-    const qn_coded coded = qn_coded_of(w->f->ctx, c);
-    for (int64_t at = 0; at < n; at += STEP) {
-        const int64_t take = n - at < STEP ? n - at : STEP;
-        coded.decode(c, at, take, got);
-        for (int64_t i = 0; i < take; i++) {
-            const double v = (double)x[at + i], d = v - (double)got[i];
-            w->signal += v * v;
-            w->noise += d * d;
-        }
-    }
-}
-
 static qn_status write_part(whole *w, int part, qn_bytes bytes, bool only) {
     qn_filler *f = w->f;
     if (part == 0 || only)
@@ -92,7 +75,7 @@ static qn_status encode_band(whole *w, int64_t first_row, int64_t rows, bool onl
     band.expr = NULL;
     QN_TRY(qn_encode(w->f->ctx, w->arena, &band, x, band.part));
     if (band.record)
-        measure(w, &band, x, n);
+        qn_encoded_error(w->f->ctx, &band, x, &w->signal, &w->noise);
     for (int part = 0; part < QN_MAX_PARTS; part++)
         QN_TRY(write_part(w, part, band.part[part], only));
     return QN_OK;

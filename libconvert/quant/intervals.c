@@ -4,6 +4,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "quant/layers.h"
 
@@ -13,7 +14,7 @@ enum {
 };
 
 /* Buffers of the slab. */
-enum { POS, OPEN, SUM_S, SUM_W, BEFORE, AFTER, CUT_POS, CUT_OPEN, START, CUT_START, HULL, MADS, SIDES };
+enum { POS, OPEN, SUM_S, SUM_W, BEFORE, AFTER, CUT_POS, CUT_OPEN, START, CUT_START, HULL, MADS, GAPS, CUT_GAPS, CAPS, SIDES };
 
 /** Edges where boundaries 0..k may be: those of boundary j at [start[j], start[j + 1]), ascending. Boundary 0 is at 0, k
  *  at m. */
@@ -27,7 +28,7 @@ typedef struct grid {
     uint8_t *open;            /* 1: the boundary may be between this edge and the next */
     double *s, *w;            /* the line's sums there */
     double *before, *after;   /* best gains of the intervals before and after, then their sum in `before` */
-    double *mad;              /* of the block that begins here */
+    double *mad, *gap;        /* of the block that begins here; what D of a boundary in it is at most */
     int64_t *lo, *hi;         /* [k + 1] where boundary j may be */
     double noise;             /* what rounding may do to a sum of gains */
 } grid;
@@ -92,7 +93,8 @@ static bool room(grid *g, int64_t n) {
     g->before = qn_slab_take(g->slab, BEFORE, count, sizeof *g->before);
     g->after = qn_slab_take(g->slab, AFTER, count, sizeof *g->after);
     g->mad = qn_slab_take(g->slab, MADS, count, sizeof *g->mad);
-    return g->pos && g->open && g->s && g->w && g->before && g->after && g->mad;
+    g->gap = qn_slab_take(g->slab, GAPS, count, sizeof *g->gap);
+    return g->pos && g->open && g->s && g->w && g->before && g->after && g->mad && g->gap;
 }
 
 static qn_side side(const grid *g, int j, double *best) {
@@ -165,7 +167,8 @@ static double allowance(const grid *g, double least) {
             if (g->mad[i] == 0 || !may_hold(g, i, least))
                 continue;
             const int64_t p = g->pos[i] > lo ? g->pos[i] : lo + 1, q = g->pos[i + 1] < hi ? g->pos[i + 1] : hi - 1;
-            const double cost = (mean_of(g->line, q, hi) - mean_of(g->line, lo, p)) * g->mad[i];
+            const double d = mean_of(g->line, q, hi) - mean_of(g->line, lo, p);
+            const double cost = (d < g->gap[i] ? d : g->gap[i]) * g->mad[i];
             top = cost > top ? cost : top;
         }
         sum += top;
@@ -173,12 +176,42 @@ static double allowance(const grid *g, double least) {
     return sum;
 }
 
+/** Bound D by what one interval more could save (intervals.h), on the first grid, where all boundaries have the same edges.
+ *  `allowed`: no error of k intervals is under that of the grid less this. */
+static void bound_gaps(grid *g, double allowed) {
+    const qn_line *line = g->line;
+    const double best = g->before[g->n - 1], least = line->squares - best - allowed - g->noise;
+    double saves = INFINITY;
+    for (int j = 1; j < g->k; j++) {
+        const double error = line->squares - g->before[g->start[j + 1] - 1] + g->noise;
+        const double each = (error - (least > 0 ? least : 0)) / (g->k - j);
+        saves = each < saves ? each : saves;
+    }
+    const int64_t first = g->start[1], n = g->start[2] - first;
+    for (int64_t b = 0; b + 1 < n; b++) {
+        const double low = (double)line->x[g->pos[first + b]], high = (double)line->x[g->pos[first + b + 1] - 1];
+        double gap = INFINITY;
+        for (int64_t r = 0; r < 8 && b - r >= 0 && b + r + 1 < n; r++) {
+            const int64_t p = g->pos[first + b - r], q = g->pos[first + b + r + 1];
+            const double down = high - (double)line->x[p], up = (double)line->x[q - 1] - low, reach = up > down ? up : down;
+            const double here = 2 * (reach + sqrt(reach * reach + saves / (line->w[q] - line->w[p])));
+            gap = here < gap ? here : gap;
+        }
+        g->gap[first + b] = gap;
+    }
+    g->gap[first + n - 1] = 0;
+    for (int j = 2; j < g->k; j++)
+        memcpy(g->gap + g->start[j], g->gap + first, (size_t)n * sizeof *g->gap);
+}
+
 /** Drop edges that are ends of no block where a boundary may be. */
-static void prune(grid *g) {
+static void prune(grid *g, bool first_time) {
     const double best = g->before[g->n - 1];
     double least = -INFINITY;
     for (int turn = 0; turn < PRUNINGS; turn++) {
         find_hulls(g, least);
+        if (first_time)
+            bound_gaps(g, best - least);
         const double next = best - allowance(g, least) - g->noise;
         if (!(next > least))
             break;
@@ -194,6 +227,7 @@ static void prune(grid *g) {
             if (was || open || !(g->before[i] < least)) {
                 /* block i looks at edges i and i + 1 only, which n <= i has not overwritten */
                 g->pos[n] = g->pos[i];
+                g->gap[n] = g->gap[i];
                 g->open[n++] = open;
             }
             was = open;
@@ -208,7 +242,8 @@ static void prune(grid *g) {
 static bool refine(grid *g, int64_t pieces, int64_t n) {
     uint32_t *pos = qn_slab_take(g->slab, CUT_POS, (size_t)n, sizeof *pos);
     uint8_t *open = qn_slab_take(g->slab, CUT_OPEN, (size_t)n, sizeof *open);
-    if (!pos || !open)
+    double *gap = qn_slab_take(g->slab, CUT_GAPS, (size_t)n, sizeof *gap);
+    if (!pos || !open || !gap)
         return false;
     int64_t at = 0;
     for (int j = 0; j <= g->k; j++) {
@@ -216,12 +251,14 @@ static bool refine(grid *g, int64_t pieces, int64_t n) {
         g->start[j] = at;
         for (int64_t i = first; i < end; i++) {
             pos[at] = g->pos[i];
+            gap[at] = g->gap[i];
             open[at++] = g->open[i];
             if (!g->open[i])
                 continue;
             const int64_t points = (int64_t)g->pos[i + 1] - g->pos[i], parts = points < pieces ? points : pieces;
             for (int64_t c = 1; c < parts; c++) {
                 pos[at] = (uint32_t)(g->pos[i] + points * c / parts);
+                gap[at] = g->gap[i];
                 open[at++] = 1;
             }
         }
@@ -232,6 +269,7 @@ static bool refine(grid *g, int64_t pieces, int64_t n) {
     for (int64_t i = 0; i < at; i++) {
         g->pos[i] = pos[i];
         g->open[i] = open[i];
+        g->gap[i] = gap[i];
         g->mad[i] = open[i] ? deviation(g->line, pos[i], pos[i + 1]) : 0;
     }
     return true;
@@ -391,9 +429,9 @@ bool qn_intervals(qn_slab *slab, const qn_line *line, int k, int64_t entries, ui
             bounds[j] = (uint32_t)j;
         return true;
     }
-    const int64_t pieces = k <= 64 ? 8 : 4;
+    const int64_t pieces = 4;
     int64_t blocks = 8 * (int64_t)k;
-    blocks = blocks < 64 ? 64 : blocks > 1024 ? 1024 : blocks;
+    blocks = blocks < 64 ? 64 : blocks > 2048 ? 2048 : blocks;
     g.start = qn_slab_take(slab, START, (size_t)k + 2, sizeof *g.start);
     g.lo = qn_slab_take(slab, HULL, 2 * ((size_t)k + 1), sizeof *g.lo);
     if (!g.start || !g.lo)
@@ -402,13 +440,14 @@ bool qn_intervals(qn_slab *slab, const qn_line *line, int k, int64_t entries, ui
     g.noise = noise(line, k);
     if (!first_grid(&g, blocks))
         return false;
-    for (;;) {
+    for (bool first_time = true;;) {
         int64_t points;
         (void)count(&g, pieces, &points);
         if (points <= 3 * g.n)
             break;
         gains(&g);
-        prune(&g);
+        prune(&g, first_time);
+        first_time = false;
         const int64_t n = count(&g, pieces, &points);
         if (points <= 2 * n || n > g.limit)
             break;

@@ -55,16 +55,18 @@ static bool sum_up(qn_slab *slab, const qn_sorted *points, bool whole, qn_line *
     }
     double origin = first + moment / total;
     origin = origin > last ? last : origin;
-    long_sum sw = {0, 0}, ss = {0, 0};
+    long_sum sw = {0, 0}, ss = {0, 0}, squares = {0, 0};
     w[0] = s[0] = 0;
     for (int64_t i = 0; i < m; i++) {
-        const double v = weight(points, i);
+        const double v = weight(points, i), x = (double)points->x[i] - origin;
         add(&sw, v);
-        add(&ss, v * ((double)points->x[i] - origin));
+        add(&ss, v * x);
+        add(&squares, v * x * x);
         w[i + 1] = sw.high + sw.low;
         s[i + 1] = ss.high + ss.low;
     }
-    *line = (qn_line){.m = m, .x = points->x, .w = w, .s = s, .origin = origin, .whole = whole};
+    *line = (qn_line){.m = m, .x = points->x, .w = w, .s = s, .origin = origin,
+                      .squares = squares.high + squares.low, .whole = whole};
     return true;
 }
 

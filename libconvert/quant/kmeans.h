@@ -3,7 +3,7 @@
  * On a line the clusters of an optimal solution are intervals of the sorted values, so that the least error over all
  * partitions can be found, not only a local one (quant/intervals.h says how, and how rounding bounds it). No seed, no
  * number of iterations, no thread count: the result depends on the values and weights alone, and is the same on every
- * machine. About 10 ms for 2.4 million float16-valued numbers and 16 centres, 0.1 s for as many different float32 ones. */
+ * machine. For 16 centres, some 5 ms for 2.4 million float16-valued numbers, 30 ms for float32 ones. */
 #ifndef QN_QUANT_KMEANS_H
 #define QN_QUANT_KMEANS_H
 

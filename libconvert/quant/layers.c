@@ -3,6 +3,16 @@
 #include "quant/layers.h"
 
 #include <math.h>
+#include <string.h>
+
+typedef double pair __attribute__((vector_size(16)));
+typedef int64_t ints __attribute__((vector_size(16)));
+
+static inline pair load(const double *p) {
+    pair v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
 
 typedef struct layer {
     const qn_side *rows, *columns;
@@ -41,13 +51,33 @@ static int64_t best_column(const layer *l, int64_t e, int64_t a, int64_t b) {
             none = b;
         b--;
     }
-    const double s = l->rows->s[e], w = l->rows->w[e];
-    for (int64_t i = a; i <= b; i++) {
-        const double d = c->s[i] - s, v = c->best[i] + d * d / fabs(c->w[i] - w);
-        if (v > best) {
-            best = v;
-            arg = i;
+    const double s = l->rows->s[e], w = l->rows->w[e], sign = l->after ? 1 : -1;
+    int64_t i = a;
+    if (b - a >= 7) {
+        pair top[2] = {{best, best}, {best, best}};
+        ints where[2] = {{arg, arg}, {arg, arg}}, at = {a, a + 1};
+        for (; i + 3 <= b; i += 4)
+            for (int h = 0; h < 2; h++) {
+                const pair d = load(c->s + i + 2 * h) - s, v = load(c->best + i + 2 * h) + d * d / (load(c->w + i + 2 * h) - w) * sign;
+                const ints more = v > top[h];
+                top[h] = (pair)(((ints)v & more) | ((ints)top[h] & ~more));
+                where[h] = (at & more) | (where[h] & ~more);
+                at += 2;
+            }
+        for (int h = 0; h < 4; h++) {
+            const double v = top[h / 2][h % 2];
+            const int64_t index = where[h / 2][h % 2];
+            if (v > best || (v == best && index < arg)) {
+                best = v;
+                arg = index;
+            }
         }
+    }
+    for (; i <= b; i++) {
+        const double d = c->s[i] - s, v = c->best[i] + d * d / (c->w[i] - w) * sign;
+        const bool more = v > best;
+        best = more ? v : best;
+        arg = more ? i : arg;
     }
     if (none >= 0 && !l->after && !l->strict && c->best[none] > best) {
         best = c->best[none];

@@ -1,6 +1,7 @@
 #include "quant/scales.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/half.h"
@@ -82,6 +83,18 @@ static bool round_codes(const qn_const *c, const qn_code_type *type, float *scal
         }
     }
     return true;
+}
+
+static int by_size(const void *a, const void *b) {
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+float qn_percentile(float *v, int64_t n, double percentile) {
+    qsort(v, (size_t)n, sizeof *v, by_size);
+    const double at = percentile / 100 * (double)(n - 1);
+    const int64_t below = (int64_t)floor(at), above = below + 1 < n ? below + 1 : n - 1;
+    return (float)((double)v[below] + ((double)v[above] - (double)v[below]) * (at - (double)below));
 }
 
 bool qn_scales_signed(const qn_const *c) {

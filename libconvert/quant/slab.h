@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { QN_SLAB_BUFFERS = 24 };
+enum { QN_SLAB_BUFFERS = 32 };
 
 /** Zero it before the first use; a thread at a time. */
 typedef struct qn_slab {

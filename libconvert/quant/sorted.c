@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "quant/order.h"
 
 enum {
     DIGIT = 11, /* bits: three passes of 2048 counters */
@@ -15,19 +16,7 @@ enum {
 };
 enum { KEYS_A, KEYS_B, COUNTS, X, WEIGHT };
 
-/** Bits that order as unsigned as the floats do: all of a negative one turned, the sign of others. */
-static uint32_t key_of(float x) {
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    u = u == 0x80000000u ? 0 : u;
-    return u ^ ((uint32_t)-(int32_t)(u >> 31) | 0x80000000u);
-}
-static float float_of(uint32_t key) {
-    const uint32_t u = key ^ ((key >> 31) ? 0x80000000u : 0xffffffffu);
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
+static uint32_t key_of(float x) { return qn_order_key(x + 0.0f); } /* -0 + 0 is 0 */
 
 static bool take(qn_slab *slab, int64_t m, bool weighted, qn_sorted *out) {
     out->x = qn_slab_take(slab, X, (size_t)m, sizeof *out->x);
@@ -181,7 +170,7 @@ static bool by_digits(qn_slab *slab, const float *values, const float *weights, 
                 sum += 1;
         if (!(sum > 0))
             continue;
-        out->x[m] = float_of(key);
+        out->x[m] = qn_order_float(key);
         if (repeats)
             out->weight[m] = sum;
         m++;

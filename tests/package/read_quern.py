@@ -12,7 +12,13 @@ import zlib
 DTYPES = {1: ("float32", "f"), 2: ("uint8", "B"), 3: ("int8", "b"), 4: ("uint16", "H"), 5: ("int16", "h"),
           6: ("int32", "i"), 7: ("int64", "q"), 9: ("bool", "B"), 10: ("float16", "e"), 11: ("float64", "d"),
           12: ("uint32", "I"), 13: ("uint64", "Q"), 16: ("bfloat16", None)}
-NARROW_CODES = {21: ("uint4", 4, False), 22: ("int4", 4, True)}
+# codes of whole numbers: bits, signed
+WHOLE = {2: (8, False), 3: (8, True), 130: (6, False), 131: (6, True), 21: (4, False), 22: (4, True), 128: (3, False),
+         129: (3, True), 25: (2, False), 26: (2, True)}
+# narrow floating point: bits of exponent and mantissa, under a sign
+NARROW_FLOATS = {17: (4, 3), 19: (5, 2), 132: (2, 3), 133: (3, 2), 23: (2, 1)}
+POWERS = 24
+CHUNK = 512
 
 
 class Broken(Exception):
@@ -104,7 +110,11 @@ VALUE = {1: ("name", "text", False), 2: ("origin", "text", False), 3: ("constant
 CONSTANT = {1: ("name", "text", False), 2: ("dtype", "uint", False), 3: ("dims", "int", True), 4: ("encoding", "uint", False),
             5: ("code_dtype", "uint", False), 6: ("scale_dtype", "uint", False), 7: ("symmetric", "uint", False),
             8: ("axis", "uint", False), 9: ("block", "int", False), 10: ("bits", "uint", False), 11: ("entry", "text", False),
-            12: ("inline", "bytes", False)}
+            12: ("inline", "bytes", False), 13: ("super_dtype", "uint", False), 14: ("super_block", "int", False),
+            15: ("axis2", "uint", False), 16: ("block2", "int", False), 17: ("lut_dtype", "uint", False),
+            18: ("lut_axis", "uint", False), 19: ("lut_group", "int", False), 20: ("width", "uint", False),
+            21: ("sparse", "uint", False), 22: ("kept", "int", False), 23: ("mask_block", "int", False),
+            24: ("scheme", "text", False), 25: ("reason", "text", False), 26: ("sqnr_db", "double", False)}
 SYMBOL = {1: ("name", "text", False), 2: ("min", "int", False), 3: ("max", "int", False), 4: ("multiple", "int", False),
           5: ("list", "int", True)}
 SOURCE = {1: ("name", "text", False), 2: ("hash", "text", False)}
@@ -181,38 +191,82 @@ def product(numbers):
 
 
 def group_index(c):
-    """Element -> group, for an affine constant; and the number of groups."""
+    """Element -> group of its scale; and the number of groups."""
     dims = c["dims"]
     if c["axis"] == 0:
         return (lambda e: 0), 1
+    sizes = [1] * len(dims)             # of a group along each axis
     a = c["axis"] - 1
-    inner = product(dims[a + 1:])
     if c["block"] == 0:
-        return (lambda e: e // inner % dims[a]), dims[a]
-    blocks = -(-dims[a] // c["block"])
+        sizes = list(dims)
+        sizes[a] = 1
+    else:
+        sizes[a] = c["block"]
+        if c["block2"]:
+            sizes[c["axis2"] - 1] = c["block2"]
+    counts = [-(-d // s) if s else 0 for d, s in zip(dims, sizes)]
 
     def index(e):
-        outer, rest = divmod(e, dims[a] * inner)
-        along, within = divmod(rest, inner)
-        return (outer * blocks + along // c["block"]) * inner + within
-    return index, product(dims[:a]) * blocks * inner
+        group, at = 0, []
+        for d in reversed(dims):
+            e, i = divmod(e, d)
+            at.append(i)
+        for i, s, n in zip(reversed(at), sizes, counts):
+            group = group * n + i // s
+        return group
+    return index, product(counts)
 
 
-def code_bytes(dtype, n):
-    return -(-n * NARROW_CODES[dtype][1] // 8) if dtype in NARROW_CODES else n * size_of(dtype)
+def bits_of(dtype):
+    if dtype in WHOLE:
+        return WHOLE[dtype][0]
+    if dtype in NARROW_FLOATS:
+        return 1 + sum(NARROW_FLOATS[dtype])
+    return 8 if dtype == POWERS else 8 * size_of(dtype)
+
+
+def part_bytes(dtype, n):
+    return -(-n * bits_of(dtype) // 8)
+
+
+def narrow_float(dtype, code):
+    exponent_bits, mantissa_bits = NARROW_FLOATS[dtype]
+    mantissa, rest = code & (1 << mantissa_bits) - 1, code >> mantissa_bits
+    exponent, sign = rest & (1 << exponent_bits) - 1, -1.0 if rest >> exponent_bits else 1.0
+    bias = (1 << exponent_bits - 1) - 1
+    if dtype == 19 and exponent == 31:
+        return float("nan") if mantissa else sign * float("inf")
+    if dtype == 17 and exponent == 15 and mantissa == 7:
+        return float("nan")
+    if exponent == 0:
+        return sign * mantissa * 2.0 ** (1 - bias - mantissa_bits)
+    return sign * (mantissa + (1 << mantissa_bits)) * 2.0 ** (exponent - bias - mantissa_bits)
+
+
+def unpack_bits(data, bits, n):
+    whole = int.from_bytes(data, "little")
+    if whole >> n * bits:
+        raise Broken("bits behind the last code")
+    return [whole >> i * bits & (1 << bits) - 1 for i in range(n)]
 
 
 def unpack(data, dtype, n):
-    if dtype in NARROW_CODES:
-        _, bits, signed = NARROW_CODES[dtype]
-        whole, out = int.from_bytes(data, "little"), []
-        if whole >> n * bits:
-            raise Broken("bits behind the last code")
-        for i in range(n):
-            code = whole >> i * bits & (1 << bits) - 1
-            out.append(code - (1 << bits) if signed and code >> bits - 1 else code)
-        return out
-    return struct.unpack_from("<%d%s" % (n, DTYPES[dtype][1]), data)
+    """n numbers of a dtype, or of a type of codes."""
+    if dtype == 16:
+        return [struct.unpack("<f", b"\0\0" + data[2 * i:2 * i + 2])[0] for i in range(n)]
+    if dtype in WHOLE:
+        bits, is_signed = WHOLE[dtype]
+        return [c - (1 << bits) if is_signed and c >> bits - 1 else c for c in unpack_bits(data, bits, n)]
+    if dtype in NARROW_FLOATS:
+        return [narrow_float(dtype, c) for c in unpack_bits(data, bits_of(dtype), n)]
+    if dtype == POWERS:
+        return [2.0 ** (c - 127) for c in data[:n]]
+    return list(struct.unpack_from("<%d%s" % (n, DTYPES[dtype][1]), data))
+
+
+def single(x):
+    """Rounded to float32."""
+    return struct.unpack("<f", struct.pack("<f", x))[0]
 
 
 def half_bits(x):
@@ -220,6 +274,97 @@ def half_bits(x):
         return struct.unpack("<H", struct.pack("<e", x))[0]
     except OverflowError:
         return 0xfc00 if x < 0 else 0x7c00
+
+
+def rounded_bits(x, dtype):
+    """The bits of the float32 x, rounded to a dtype."""
+    bits = struct.unpack("<I", struct.pack("<f", x))[0]
+    if dtype == 10:
+        return half_bits(x)
+    return bits + 0x7fff + (bits >> 16 & 1) >> 16 if dtype == 16 else bits
+
+
+class Parts:
+    """The parts of an entry, in order, each at a multiple of 64."""
+
+    def __init__(self, c, data):
+        self.c, self.data, self.at = c, data, 0
+
+    def take(self, n_bytes):
+        if not n_bytes:
+            return b""
+        start = -(-self.at // 64) * 64
+        if self.data[self.at:start].strip(b"\0"):
+            raise Broken("padding is not zero")
+        self.at = start + n_bytes
+        return self.data[start:self.at]
+
+    def end(self):
+        if self.at != len(self.data):
+            raise Broken("constant '%s' has %d bytes, not %d" % (self.c["name"], len(self.data), self.at))
+
+
+def kept_places(c, mask, starts, n):
+    """Element -> place among those that are stored, or None."""
+    places, at = [], 0
+    for e in range(n):
+        if e % CHUNK == 0 and struct.unpack_from("<I", starts, e // CHUNK * 4)[0] != at:
+            raise Broken("starts and mask of '%s' disagree" % c["name"])
+        bit = e // c["mask_block"]
+        if mask[bit // 8] >> bit % 8 & 1:
+            places.append(at)
+            at += 1
+        else:
+            places.append(None)
+    if at != c["kept"]:
+        raise Broken("'%s' keeps %d of %d" % (c["name"], at, c["kept"]))
+    return places
+
+
+def encoded_elements(c, data):
+    n, parts = product(c["dims"]), Parts(c, data)
+    stored = c["kept"] if c["sparse"] else n
+    group, n_groups = group_index(c)
+    scaled, zeros, table = c["scale_dtype"] != 0, None, None
+    if c["encoding"] == 1:
+        codes = unpack(parts.take(part_bytes(c["code_dtype"], stored)), c["code_dtype"], stored)
+    elif c["encoding"] == 2:
+        count = -(-stored // c["width"])
+        codes = unpack_bits(parts.take(-(-count * c["bits"] // 8)), c["bits"], count)
+    else:
+        codes = unpack(parts.take(stored * size_of(c["dtype"])), c["dtype"], stored)
+    if scaled:
+        scales = unpack(parts.take(part_bytes(c["scale_dtype"], n_groups)), c["scale_dtype"], n_groups)
+    if c["encoding"] == 1 and not c["symmetric"]:
+        zeros = unpack(parts.take(part_bytes(c["code_dtype"], n_groups)), c["code_dtype"], n_groups)
+    if c["encoding"] == 2:
+        tables = -(-c["dims"][c["lut_axis"] - 1] // c["lut_group"]) if c["lut_axis"] else 1
+        size = (1 << c["bits"]) * c["width"]
+        table = unpack(parts.take(tables * size * size_of(c["lut_dtype"])), c["lut_dtype"], tables * size)
+        inner = product(c["dims"][c["lut_axis"]:]) if c["lut_axis"] else 1
+    if scaled and c["super_dtype"]:
+        block = c["super_block"] or max(n_groups, 1)
+        supers = unpack(parts.take(-(-n_groups // block) * size_of(c["super_dtype"])), c["super_dtype"], -(-n_groups // block))
+        scales = [single(s * supers[g // block]) for g, s in enumerate(scales)]
+    places = range(n)
+    if c["sparse"]:
+        bits = -(-n // c["mask_block"])
+        mask = parts.take(-(-bits // 8))
+        places = kept_places(c, mask, parts.take(-(-n // CHUNK) * 4), n)
+    parts.end()
+    for e in range(n):
+        at = places[e]
+        if at is None:
+            yield 0.0
+        elif c["encoding"] == 1:
+            g = group(e)
+            yield single(single(codes[at] - (zeros[g] if zeros else 0)) * scales[g])
+        elif c["encoding"] == 2:
+            used = e // inner % c["dims"][c["lut_axis"] - 1] // c["lut_group"] if c["lut_axis"] else 0
+            x = table[used * size + codes[at // c["width"]] * c["width"] + e % c["width"]]
+            yield single(x * scales[group(e)]) if scaled else x
+        else:
+            yield codes[at]
 
 
 def elements(c, package, archive):
@@ -232,36 +377,9 @@ def elements(c, package, archive):
         if len(data) != n * width:
             raise Broken("constant '%s' has %d bytes" % (c["name"], len(data)))
         return [int.from_bytes(data[i * width:(i + 1) * width], "little") for i in range(n)]
-    if c["encoding"] != 1:
+    if c["encoding"] > 3:
         raise Broken("encoding %d" % c["encoding"])
-    group, n_groups = group_index(c)
-    sizes = [code_bytes(c["code_dtype"], n), n_groups * size_of(c["scale_dtype"]),
-             0 if c["symmetric"] else code_bytes(c["code_dtype"], n_groups)]
-    parts, at = [], 0
-    for size in sizes:
-        if size:
-            start = -(-at // 64) * 64
-            if data[at:start].strip(b"\0"):
-                raise Broken("padding is not zero")
-            at = start + size
-        parts.append(data[at - size:at])
-    if at != len(data):
-        raise Broken("constant '%s' has %d bytes, not %d" % (c["name"], len(data), at))
-    codes = unpack(parts[0], c["code_dtype"], n)
-    scales = unpack(parts[1], c["scale_dtype"], n_groups)
-    zeros = (0,) * n_groups if c["symmetric"] else unpack(parts[2], c["code_dtype"], n_groups)
-    out = []
-    for e in range(n):
-        g = group(e)
-        bits = struct.pack("<f", (codes[e] - zeros[g]) * scales[g])
-        if dtype == 10:
-            out.append(half_bits(struct.unpack("<f", bits)[0]))
-        elif dtype == 16:
-            b = struct.unpack("<I", bits)[0]
-            out.append(b + 0x7fff + (b >> 16 & 1) >> 16)
-        else:
-            out.append(struct.unpack("<I", bits)[0])
-    return out
+    return [rounded_bits(x, dtype) for x in encoded_elements(c, data)]
 
 
 # ---- lines ----------------------------------------------------------------------------------------------

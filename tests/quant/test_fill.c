@@ -248,8 +248,7 @@ QN_TEST(quant_fill_int8_not_finite) {
     ASSERT_FAILS(f.ctx, QN_UNSUPPORTED, "tensor 'the weight' has numbers too large for scales of float16", fill(&f, c));
     qn_clear(f.ctx);
     c->scale_dtype = QN_BF16;
-    ASSERT_OK(f.ctx, fill(&f, c));
-    assert_int_equal(f.out->n[QN_PART_SCALES], 600 * 22 * 2);
+    ASSERT_OK(f.ctx, fill(&f, c)); /* which have the range */
     teardown(&f);
 }
 

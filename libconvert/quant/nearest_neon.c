@@ -1,0 +1,1 @@
+#include "quant/nearest_impl.h"
