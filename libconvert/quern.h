@@ -197,6 +197,10 @@ typedef struct qn_weight_info {
     int32_t rank;
     int64_t dims[QN_MAX_RANK];
     uint64_t bytes;
+    const char *scheme;      /**< of a weight that was compressed, docs/compression.md; "" otherwise */
+    const char *reason;      /**< why it was not, or otherwise than asked; "" when there is nothing to say */
+    double bits_per_weight;  /**< of all its parts; 0 without elements */
+    double sqnr_db;          /**< of what is stored against the source; INFINITY: equal; NAN: not measured */
 } qn_weight_info;
 /** All constants that nodes read, in graph order; *rows belongs to the model, valid until its next conversion. */
 QN_API QN_MUST_USE qn_status qn_model_weights(qn_context *ctx, qn_model *model, const qn_weight_info **rows,
