@@ -158,6 +158,7 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
                                                                    NULL, path, &written));
     QN_TRY(qn_model_describe(ctx, model));
     QN_TRY(fill_report(ctx, model, &options, stats, n_stats, w, report));
+    QN_TRY(qn_model_weights(ctx, model, &report->weights, &report->n_weights));
     report->kept = kept.rows;
     report->n_kept = kept.n;
     report->package_bytes = written.package_bytes;

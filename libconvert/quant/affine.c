@@ -24,7 +24,9 @@ bool qn_affine_range(const qn_groups *groups, int64_t first, const float *values
     return true;
 }
 
-static float rounded(float x, qn_dtype dtype) { return dtype == QN_F16 ? qn_f16_to_f32(qn_f32_to_f16(x)) : x; }
+static float rounded(float x, qn_dtype dtype) {
+    return dtype == QN_F16 ? qn_f16_to_f32(qn_f32_to_f16(x)) : dtype == QN_BF16 ? qn_bf16_to_f32(qn_f32_to_bf16(x)) : x;
+}
 
 /** rne(x / scale) + zero, held in the type's range. */
 static int32_t code_of(const qn_code_type *type, float x, float scale, int32_t zero) {

@@ -109,6 +109,12 @@ bool qn_scales_round(const qn_const *c, float *scales, int64_t n, int64_t *bad, 
     return type->is_power ? round_powers(scales, n, bad, bytes) : round_codes(c, type, scales, n, bad, bytes, super_bytes);
 }
 
+qn_status qn_scales_too_large(qn_context *ctx, const qn_const *c, int64_t group) {
+    return qn_fail(ctx, QN_UNSUPPORTED, "tensor '%s' has numbers too large for scales of %s (group %lld): scale=fp32 or scale=bf16 "
+                                        "hold them", c->name, qn_stored_name(c->super_dtype ? c->super_dtype : c->scale_dtype),
+                   (long long)group);
+}
+
 qn_status qn_scales_store(qn_context *ctx, qn_arena *arena, const qn_const *c, float *scales, int64_t n, qn_bytes *part_scales,
                           qn_bytes *part_super) {
     uint8_t *bytes, *super;
@@ -118,9 +124,7 @@ qn_status qn_scales_store(qn_context *ctx, qn_arena *arena, const qn_const *c, f
     QN_NEW_ARRAY(ctx, arena, bytes, part_scales->n + 1);
     QN_NEW_ARRAY(ctx, arena, super, part_super->n + 1);
     if (!qn_scales_round(c, scales, n, &bad, bytes, super))
-        return qn_fail(ctx, QN_UNSUPPORTED, "tensor '%s' has numbers too large for scales of %s (group %lld): scale=fp32 or scale=bf16 "
-                                            "hold them", c->name, qn_stored_name(c->super_dtype ? c->super_dtype : c->scale_dtype),
-                       (long long)bad);
+        return qn_scales_too_large(ctx, c, bad);
     part_scales->data = bytes;
     part_super->data = part_super->n ? super : NULL;
     return QN_OK;

@@ -19,6 +19,9 @@ bool qn_scales_round(const qn_const *c, float *scales, int64_t n, int64_t *bad, 
 QN_MUST_USE qn_status qn_scales_store(qn_context *ctx, qn_arena *arena, const qn_const *c, float *scales, int64_t n,
                                       qn_bytes *part_scales, qn_bytes *part_super);
 
+/** QN_UNSUPPORTED: the scale of a group is too large for its type; says what helps. */
+QN_MUST_USE qn_status qn_scales_too_large(qn_context *ctx, const qn_const *c, int64_t group);
+
 /** The percentile (0..100) of v[n], n > 0, which it sorts: between the two numbers that it falls between, in proportion (numpy's
  *  "linear"). */
 float qn_percentile(float *v, int64_t n, double percentile);

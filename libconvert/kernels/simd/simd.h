@@ -13,6 +13,7 @@
  *   vf_min, vf_max          when either is NaN: the second operand
  *   vf_round                to integers, ties to even
  *   vf_select_lt(a,b,x,y)   a < b ? x : y; y where either is NaN
+ *   vf_power(a)            the largest power of two that is not above |a|, of normal numbers; 0 of smaller ones
  *   vf_or_nan(a,x)          a where a is NaN, else x
  *   vf_scale2(x,n)          x 2^n, for integral n in -160..160
  *   vf_part(a,b,&even,&odd) the even and the odd elements of a and b, one after the other

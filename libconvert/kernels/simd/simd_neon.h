@@ -37,6 +37,9 @@ VF_INLINE vf vf_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 VF_INLINE vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 VF_INLINE vf vf_sqrt(vf a) { return vsqrtq_f32(a); }
 VF_INLINE vf vf_abs(vf a) { return vabsq_f32(a); }
+VF_INLINE vf vf_power(vf a) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(0x7f800000)));
+}
 VF_INLINE vf vf_round(vf a) { return vrndnq_f32(a); }
 VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
 VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
