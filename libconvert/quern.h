@@ -197,6 +197,10 @@ typedef struct qn_weight_info {
     int32_t rank;
     int64_t dims[QN_MAX_RANK];
     uint64_t bytes;
+    const char *scheme;      /**< of a weight that was compressed, docs/compression.md; "" otherwise */
+    const char *reason;      /**< why it was not, or otherwise than asked; "" when there is nothing to say */
+    double bits_per_weight;  /**< of all its parts; 0 without elements */
+    double sqnr_db;          /**< of what is stored against the source; INFINITY: equal; NAN: not measured */
 } qn_weight_info;
 /** All constants that nodes read, in graph order; *rows belongs to the model, valid until its next conversion. */
 QN_API QN_MUST_USE qn_status qn_model_weights(qn_context *ctx, qn_model *model, const qn_weight_info **rows,
@@ -347,6 +351,25 @@ typedef struct qn_compare_options {
  *  one that only one has makes the errors infinite and the cosine 0. `options` may be NULL. */
 QN_API QN_MUST_USE qn_status qn_tensor_compare(qn_context *ctx, const qn_tensor *r, const qn_tensor *v,
                                                const qn_compare_options *options, qn_comparison *out);
+
+/** Two tensors of logits [..., classes]: how far the distributions apart are that softmax makes of each position's. */
+typedef struct qn_logits_comparison {
+    int64_t positions;
+    double kl_mean, kl_p99, kl_max; /**< divergence of the variant from the reference, in nats: mean, 99th percentile, largest */
+    double top1;                    /**< share of positions whose largest logit is the same; of equal ones the first counts */
+    double topk;                    /**< mean share of the reference's top_k classes that are among the variant's */
+    int64_t targets;                /**< positions with a target */
+    double loss_reference, loss;    /**< mean -log softmax(target), in nats; perplexity is its exp; NAN without targets */
+} qn_logits_comparison;
+typedef struct qn_logits_options {
+    int32_t top_k;                  /**< 0: 1 */
+    const qn_tensor *targets;       /**< int32 or int64, the logits' shape without the last dimension; or NULL */
+    int64_t ignore_index;           /**< a target that does not count */
+    const uint8_t *mask;            /**< a byte a position, 0: it does not count; or NULL */
+} qn_logits_options;
+/** `options` may be NULL. QN_USAGE: shapes that differ, a target that is no class, top_k over the classes. */
+QN_API QN_MUST_USE qn_status qn_tensor_compare_logits(qn_context *ctx, const qn_tensor *reference, const qn_tensor *variant,
+                                                      const qn_logits_options *options, qn_logits_comparison *out);
 
 /* ---- arrays in files --------------------------------------------------------------------------------- */
 

@@ -10,6 +10,15 @@ extern "C" {
 
 /* ---- conversion ------------------------------------------------------------------------------ */
 
+/** The scheme of some weights. */
+typedef struct qn_weight_rule {
+    const char *pattern;           /**< glob (*, ?) over names of tensors and of the nodes that read them, or the name of an op */
+    const char *scheme;            /**< "none": they stay as they are */
+} qn_weight_rule;
+
+/** Does `text` begin with the name of a weight scheme, options after it or not? So that "PATTERN=SCHEME" can be told from a scheme. */
+QN_API bool qn_scheme_is_name(qn_context *ctx, const char *text);
+
 typedef struct qn_convert_options {
     qn_dtype precision;            /**< QN_F32 (or QN_NONE), QN_F16, QN_BF16 */
     const char *weights;           /**< weight scheme, e.g. "int8", "int4:block=32"; NULL: as the precision says */
@@ -31,6 +40,10 @@ typedef struct qn_convert_options {
     bool no_passes;                /**< store the graph as it was read */
     const char *recipe;            /**< text kept in the package as the way it was made, or NULL */
     const char *licence;           /**< of the weights, kept in the package, or NULL */
+    const qn_weight_rule *weight_rules; /**< [n_weight_rules]: the most specific that matches a weight wins over `weights`: the name of a
+                                        tensor, then the pattern with most characters that are not * or ?, then an op; of equals the
+                                        last */
+    int32_t n_weight_rules;
     bool ship;                     /**< write the package in shipping form: the same, compressed without loss */
 } qn_convert_options;
 
@@ -76,6 +89,8 @@ typedef struct qn_convert_report {
     int32_t n_warnings;
     const qn_convert_kept *kept;   /**< in graph order; none for float32 */
     int32_t n_kept;
+    const qn_weight_info *weights; /**< as qn_model_weights has them */
+    int32_t n_weights;
     uint64_t source_bytes;         /**< of the weights in the source */
     uint64_t package_bytes;        /**< of the file, or of the package that the shipping form expands to */
     uint64_t shipped_bytes;        /**< of the file in shipping form; 0: it is in none */

@@ -53,6 +53,8 @@ typedef struct qn_pass_options {
     const qn_samples *samples;     /**< inputs whose ranges convert_precision looks at for float16, or NULL */
     qn_kept_nodes *kept;           /**< where convert_precision says what it keeps, or NULL */
     const char *weights;           /**< scheme text such as "int8:per_channel", or NULL */
+    const qn_weight_rule *weight_rules; /**< [n_weight_rules]: schemes by name and op, over `weights`; passes/weight_rules.h */
+    int32_t n_weight_rules;
     const char *activations;       /**< "int8", or NULL: products take their input as it is */
     int64_t min_compress_elems;    /**< smaller weights stay as they are */
     int64_t fold_limit_bytes;      /**< larger results stay constant expressions; 0: the default */

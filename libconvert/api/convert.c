@@ -99,6 +99,7 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     if (o->precision != QN_NONE && o->precision != QN_F32 && o->precision != QN_F16 && o->precision != QN_BF16)
         return qn_fail(ctx, QN_USAGE, "precision %s: a conversion is to float32, float16 or bfloat16",
                        qn_dtype_name(o->precision));
+    const bool encodes = o->weights || o->n_weight_rules;
     qn_scheme scheme = {.encoding = QN_ENC_DENSE};
     if (o->weights)
         QN_TRY(qn_scheme_parse(ctx, o->weights, &scheme));
@@ -106,7 +107,8 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
         return QN_OK;
     if (strcmp(o->activations, "int8") != 0)
         return qn_fail(ctx, QN_USAGE, "activations '%s': int8 is all there is", o->activations);
-    if (scheme.encoding != QN_ENC_AFFINE || scheme.code_dtype != QN_I8 || !scheme.symmetric || scheme.block)
+    if (!encodes || (o->n_weight_rules == 0 && (scheme.encoding != QN_ENC_AFFINE || scheme.code_dtype != QN_I8 || !scheme.symmetric ||
+                                                scheme.block)))
         return qn_fail(ctx, QN_USAGE, "activations int8 need weights int8, int8:per_channel or int8:per_tensor, not %s",
                        o->weights ? o->weights : "weights in floating point");
     return QN_OK;
@@ -139,7 +141,8 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
     const qn_pass_options options = {
         .keep_why = o->keep_why, .samples = samples, .kept = &kept,
         .precision = o->precision == QN_NONE ? QN_F32 : o->precision, .keep_fp32 = o->keep_fp32,
-        .n_keep_fp32 = o->n_keep_fp32, .weights = o->weights, .activations = o->activations, .stop_after = o->stop_after,
+        .n_keep_fp32 = o->n_keep_fp32, .weights = o->weights, .weight_rules = o->weight_rules,
+        .n_weight_rules = o->n_weight_rules, .activations = o->activations, .stop_after = o->stop_after,
         .min_compress_elems = o->min_compress_elems ? o->min_compress_elems : DEFAULT_MIN_COMPRESS_ELEMS};
     qn_pass_stat *stats = NULL;
     int32_t n_stats = 0;
@@ -155,6 +158,7 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
                                                                    NULL, path, &written));
     QN_TRY(qn_model_describe(ctx, model));
     QN_TRY(fill_report(ctx, model, &options, stats, n_stats, w, report));
+    QN_TRY(qn_model_weights(ctx, model, &report->weights, &report->n_weights));
     report->kept = kept.rows;
     report->n_kept = kept.n;
     report->package_bytes = written.package_bytes;

@@ -317,6 +317,15 @@ static qn_status check(parser *p) {
     return check_scales(p);
 }
 
+bool qn_scheme_is_name(qn_context *ctx, const char *text) {
+    const size_t n = strcspn(text, ":");
+    (void)ctx;
+    for (const qn_scheme_name *name = qn_scheme_names; name->name; name++)
+        if (same(name->name, text, n))
+            return true;
+    return false;
+}
+
 qn_status qn_scheme_parse(qn_context *ctx, const char *text, qn_scheme *out) {
     size_t n = strcspn(text, ":");
     parser p = {.ctx = ctx, .text = text, .out = out};

@@ -67,7 +67,7 @@ QN_TEST(api_convert_report) {
     assert_int_equal(tensors, 4);
     assert_int_equal(source, 4 * SMALL_PARAMETERS);
     assert_int_equal(r->source_bytes, source);
-    const qn_convert_row *codes = find_row(r, "int8:per_channel");
+    const qn_convert_row *codes = find_row(r, "int8");
     assert_int_equal(codes->tensors, 2);
     assert_string_equal(codes->reason, "");
     assert_true(codes->package_bytes < codes->source_bytes / 3);

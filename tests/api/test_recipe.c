@@ -244,11 +244,11 @@ QN_TEST(api_recipe_refuses) {
     qn_context_destroy(ctx);
 }
 
-QN_TEST(api_recipe_names_what_this_version_lacks) {
+QN_TEST(api_recipe_names_what_is_no_scheme) {
     qn_context *ctx = qn_test_context();
     qn_recipe *r;
-    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "R.yaml:2:10: weight scheme 'palette4': this version has no palette4",
-                 load(ctx, "precision: fp16\nweights: palette4\n", &r));
+    ASSERT_FAILS(ctx, QN_MALFORMED, "R.yaml:2:10: weight scheme 'palette4:mse': minmax, percentile= and mse choose scales, which this palette has not",
+                 load(ctx, "precision: fp16\nweights: palette4:mse\n", &r));
     ASSERT_FAILS(ctx, QN_SYSTEM, "no/such.yaml", qn_recipe_load(ctx, "no/such.yaml", &r));
     qn_context_destroy(ctx);
 }

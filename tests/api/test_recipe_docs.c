@@ -59,6 +59,9 @@ static void put_constraints(qn_buf *out, const key *k) {
                          "     \"properties\": {\n");
         put_properties(out, "KEEP", "      ");
         qn_buf_puts(out, "     }}]}");
+    } else if (is(k, "RULES")) {
+        qn_buf_puts(out, ", \"maxProperties\": 1000, \"propertyNames\": {\"minLength\": 1},\n     "
+                         "\"additionalProperties\": {\"type\": \"string\", \"minLength\": 1}");
     } else if (is(k, "RANGES")) {
         qn_buf_puts(out, ", \"maxProperties\": 1000, \"propertyNames\": {\"minLength\": 1},\n     \"additionalProperties\": "
                          "{\"type\": [\"string\", \"integer\"], \"minLength\": 1}");
