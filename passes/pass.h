@@ -7,7 +7,7 @@
  *    *
  *    * Before:                            or "Before (precision=float16, bound=2e-3):" with options of the run:
  *    *     input %x: float32[2,3]         precision, weights, activations, keep_fp32, fold_limit, min_compress;
- *    *     %a = Identity(%x)              bound is the largest difference over the largest magnitude (1e-5);
+ *    *     %a = Identity(%x)              samples (so many random ones); bound is the largest difference over the largest magnitude (1e-5);
  *    *     %y = Relu(%a)                  first is a pass that each block goes through before
  *    *     output %y
  *    * After:
