@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/context.h"
-#include "base/half.h"
 #include "quant/affine_work.h"
 #include "quant/scales.h"
 
@@ -200,7 +199,7 @@ void qn_affine_plain(const qn_affine *affine, const qn_gang *gang, qn_fit *out) 
     float lo[QN_GANG], hi[QN_GANG];
     ends_of(affine, gang, lo, hi);
     for (int l = 0; l < QN_GANG; l++) {
-        out->scale[l] = qn_affine_rounded(affine, gang, l, scale_of(affine, lo[l], hi[l]), 0);
+        out->scale[l] = qn_affine_rounded(affine, gang, l, scale_of(affine, lo[l], hi[l]) + 0.0f, 0);
         out->zero[l] = affine->c->symmetric ? 0 : zero_of(affine, lo[l], out->scale[l]);
     }
 }
@@ -226,11 +225,6 @@ static float power_near(float scale, int round) {
 float qn_affine_rounded(const qn_affine *affine, const qn_gang *gang, int lane, float scale, int round) {
     const int exponent = gang->exponent[lane];
     float s = exponent ? ldexpf(scale, exponent) : scale;
-    if (affine->c->scale_dtype == QN_F16)
-        s = qn_f16_to_f32(qn_f32_to_f16(s));
-    else if (affine->c->scale_dtype == QN_BF16)
-        s = qn_bf16_to_f32(qn_f32_to_bf16(s));
-    else if (affine->power)
-        s = power_near(s, round);
+    s = affine->power ? power_near(s, round) : qn_scale_rounded(affine->c->scale_dtype, s);
     return exponent ? ldexpf(s, -exponent) : s;
 }

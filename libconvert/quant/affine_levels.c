@@ -27,10 +27,6 @@ typedef struct levels {
     int64_t n, n_super, block;
 } levels;
 
-static float rounded(qn_dtype dtype, float x) {
-    return dtype == QN_F16 ? qn_f16_to_f32(qn_f32_to_f16(x)) : dtype == QN_BF16 ? qn_bf16_to_f32(qn_f32_to_bf16(x)) : x;
-}
-
 static int64_t end_of(const levels *v, int64_t s) { return v->n - s * v->block < v->block ? v->n : (s + 1) * v->block; }
 
 /* ---- codes under super scales --------------------------------------------------------------------------- */
@@ -118,7 +114,7 @@ static qn_status first_super(const levels *v, solution *s) {
         float largest = 0;
         for (int64_t g = i * v->block; g < end_of(v, i); g++)
             largest = fabsf(s->ideal[g]) > largest ? fabsf(s->ideal[g]) : largest;
-        s->super[i] = rounded(v->t->affine.c->super_dtype, largest / (float)v->type->max);
+        s->super[i] = qn_scale_rounded(v->t->affine.c->super_dtype, largest / (float)v->type->max);
         if (!isfinite(s->super[i]))
             return qn_scales_too_large(v->t->ctx, v->t->affine.c, i * v->block);
     }
@@ -135,7 +131,7 @@ static void least_squares_super(const levels *v, solution *s) {
             xq += c * s->wxq[g];
             qq += c * c * s->wqq[g];
         }
-        const float super = qq > 0 ? rounded(v->t->affine.c->super_dtype, (float)(xq / qq)) : 0;
+        const float super = qq > 0 ? qn_scale_rounded(v->t->affine.c->super_dtype, (float)(xq / qq)) : 0;
         if (super > 0 && isfinite(super))
             s->super[i] = super;
     }

@@ -6,7 +6,7 @@
 
 #include "base/half.h"
 
-static float rounded(qn_dtype dtype, float x) {
+float qn_scale_rounded(qn_dtype dtype, float x) {
     return dtype == QN_F16 ? qn_f16_to_f32(qn_f32_to_f16(x)) : dtype == QN_BF16 ? qn_bf16_to_f32(qn_f32_to_bf16(x)) : x;
 }
 
@@ -28,7 +28,7 @@ static void put_bits(int bits, uint32_t code, uint8_t *bytes, int64_t i) {
 
 static bool round_floats(const qn_const *c, float *scales, int64_t n, int64_t *bad, void *bytes) {
     for (int64_t g = 0; g < n; g++) {
-        scales[g] = rounded(c->scale_dtype, scales[g]);
+        scales[g] = qn_scale_rounded(c->scale_dtype, scales[g]);
         if (!isfinite(scales[g])) {
             *bad = g;
             return false;
@@ -66,7 +66,7 @@ static bool round_codes(const qn_const *c, const qn_code_type *type, float *scal
         float largest = 0;
         for (int64_t g = first; g < end; g++)
             largest = fabsf(scales[g]) > largest || isnan(scales[g]) ? fabsf(scales[g]) : largest;
-        const float super = rounded(c->super_dtype, largest / (float)type->max);
+        const float super = qn_scale_rounded(c->super_dtype, largest / (float)type->max);
         if (!isfinite(super)) {
             *bad = first;
             return false;

@@ -4,6 +4,9 @@
 
 #include "quant/quant.h"
 
+/** Rounded to a floating point type; any other: as it is. */
+float qn_scale_rounded(qn_dtype dtype, float x);
+
 /** Round scales[n], n the groups of c, to what c's scale_dtype and super_dtype store, in place, and make the bytes of the two
  *  parts in `arena` (part_super is empty with one level).
  *

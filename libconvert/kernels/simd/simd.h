@@ -7,6 +7,7 @@
  *   vf_load_n, vf_store_n   the first n (>= 0; VF_LANES and more: all), zeros behind; nothing beyond is touched
  *   vf_load_T_n             n numbers of T as float32: f16, bf16, i8, u8
  *   vf_store_f16_n, _bf16_n rounded to nearest, ties to even; a NaN keeps its sign and upper bits, made quiet
+ *   vf_store_low_n          the low bytes of integers
  *   vf_set1(x)              x in each lane
  *   vf_add, _sub, _mul, _div, _sqrt, _abs
  *   vf_fma(a,b,c)           a b + c, fused except on the last kind

@@ -87,6 +87,15 @@ VF_INLINE vf vf_load_u8_n(const uint8_t *p, int64_t n) {
     memcpy(&v, p, (size_t)(n > 8 ? 8 : n));
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(v)));
 }
+VF_INLINE void vf_store_low_n(uint8_t *p, vf v, int64_t n) {
+    const __m256i low = _mm256_set1_epi32(0x0c080400);
+    const __m256i b = _mm256_shuffle_epi8(_mm256_cvttps_epi32(v), low);
+    const int64_t bytes = _mm_cvtsi128_si64(_mm_unpacklo_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1)));
+    if (n >= 8)
+        memcpy(p, &bytes, 8);
+    else
+        memcpy(p, &bytes, (size_t)n);
+}
 VF_INLINE void vf_store_u16_n(uint16_t *p, __m128i v, int64_t n) {
     if (n >= 8)
         _mm_storeu_si128((__m128i *)(void *)p, v);

@@ -57,6 +57,9 @@ VF_INLINE vf vf_load_i8_n(const int8_t *p, int64_t n) {
 VF_INLINE vf vf_load_u8_n(const uint8_t *p, int64_t n) {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(vf_lanes(n), p)));
 }
+VF_INLINE void vf_store_low_n(uint8_t *p, vf v, int64_t n) {
+    _mm_mask_storeu_epi8(p, vf_lanes(n), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v)));
+}
 VF_INLINE void vf_store_f16_n(uint16_t *p, vf v, int64_t n) {
     _mm256_mask_storeu_epi16(p, vf_lanes(n), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }

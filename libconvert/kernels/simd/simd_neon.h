@@ -94,6 +94,14 @@ VF_INLINE void vf_store_u16_n(uint16_t *p, uint16x4_t v, int64_t n) {
     else
         memcpy(p, &v, sizeof *p * (size_t)n);
 }
+VF_INLINE void vf_store_low_n(uint8_t *p, vf v, int64_t n) {
+    const uint16x4_t halves = vmovn_u32(vreinterpretq_u32_s32(vcvtq_s32_f32(v)));
+    const uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(halves, halves))), 0);
+    if (n >= 4)
+        memcpy(p, &bytes, 4);
+    else
+        memcpy(p, &bytes, (size_t)n);
+}
 VF_INLINE void vf_store_f16_n(uint16_t *p, vf v, int64_t n) {
     vf_store_u16_n(p, vreinterpret_u16_f16(vcvt_f16_f32(v)), n);
 }
