@@ -50,7 +50,7 @@ ISA.neon       := -DVF_NEON
 $(foreach s,$(ISAS.$(ARCH)),$(eval %_$(s).o %_$(s).h.ok: ISA := $(ISA.$(s))))
 # Reference kernels are plain loops that the compiler is to vectorise; neither flag changes a result.
 $B/libconvert/kernels/ref/%.o: ISA := $(if $(filter -O2,$(OPT)),-O3 -fno-math-errno -fno-trapping-math)
-$B/libconvert/package/planes.o: ISA := $(if $(filter -O2,$(OPT)),-O3)
+$B/libconvert/package/planes.o $(addprefix $B/libconvert/quant/,cholesky.o gptq.o refine.o): ISA := $(if $(filter -O2,$(OPT)),-O3)
 
 Q := $(if $(V),,@)
 

@@ -352,6 +352,25 @@ typedef struct qn_compare_options {
 QN_API QN_MUST_USE qn_status qn_tensor_compare(qn_context *ctx, const qn_tensor *r, const qn_tensor *v,
                                                const qn_compare_options *options, qn_comparison *out);
 
+/** Two tensors of logits [..., classes]: how far the distributions apart are that softmax makes of each position's. */
+typedef struct qn_logits_comparison {
+    int64_t positions;
+    double kl_mean, kl_p99, kl_max; /**< divergence of the variant from the reference, in nats: mean, 99th percentile, largest */
+    double top1;                    /**< share of positions whose largest logit is the same; of equal ones the first counts */
+    double topk;                    /**< mean share of the reference's top_k classes that are among the variant's */
+    int64_t targets;                /**< positions with a target */
+    double loss_reference, loss;    /**< mean -log softmax(target), in nats; perplexity is its exp; NAN without targets */
+} qn_logits_comparison;
+typedef struct qn_logits_options {
+    int32_t top_k;                  /**< 0: 1 */
+    const qn_tensor *targets;       /**< int32 or int64, the logits' shape without the last dimension; or NULL */
+    int64_t ignore_index;           /**< a target that does not count */
+    const uint8_t *mask;            /**< a byte a position, 0: it does not count; or NULL */
+} qn_logits_options;
+/** `options` may be NULL. QN_USAGE: shapes that differ, a target that is no class, top_k over the classes. */
+QN_API QN_MUST_USE qn_status qn_tensor_compare_logits(qn_context *ctx, const qn_tensor *reference, const qn_tensor *variant,
+                                                      const qn_logits_options *options, qn_logits_comparison *out);
+
 /* ---- arrays in files --------------------------------------------------------------------------------- */
 
 /** A set of named tensors. */

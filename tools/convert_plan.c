@@ -81,8 +81,11 @@ static qn_status merge_keep(const cli_args *args, convert_plan *p) {
     return QN_OK;
 }
 
-/* Where the scheme of "PATTERN=SCHEME" begins: after a sign of equality that a scheme's name follows; NULL: it is a scheme for all. */
+/* Where the scheme of "PATTERN=SCHEME" begins: after a sign of equality that a scheme's name follows; NULL: it is a scheme for all,
+ * as what begins with the name of one is. */
 static const char *scheme_of_rule(qn_context *ctx, const char *text) {
+    if (qn_scheme_is_name(ctx, text))
+        return NULL;
     for (const char *at = strchr(text, '='); at; at = strchr(at + 1, '='))
         if (qn_scheme_is_name(ctx, at + 1))
             return at + 1;
@@ -126,7 +129,7 @@ static double least_cosine(const qn_convert_options *o) {
 
 static qn_status read_bounds(const cli_args *args, convert_plan *p) {
     const qn_bounds none = {NAN, NAN, NAN, NAN}, *b = p->recipe ? &p->recipe->bounds : &none;
-    p->bounds = (compare_bounds){b->min_cosine, b->min_sqnr, b->max_abs, b->max_rel, NAN, NAN};
+    p->bounds = (compare_bounds){b->min_cosine, b->min_sqnr, b->max_abs, b->max_rel, NAN, NAN, NAN, NAN, NAN};
     for (int i = 0; g_bounds[i]; i++)
         if (cli_flag(args, g_bounds[i]) && !cli_flag(args, "validate"))
             return (qn_status)cli_usage("convert: --%s bounds what --validate measures: give that too", g_bounds[i]);

@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/half.h"
 #include "kernels/eval.h"
+#include "tests/kernels/encoded.h"
 #include "tests/test.h"
 
 static const char *const g_isas[] = {"scalar", "avx2", "avx512", "neon"};
@@ -96,6 +97,43 @@ QN_TEST(kernels_codec_is_the_definition) {
                              axis < 0 ? 0 : block[i >> 6 & 3], 3, shapes[i >> 8 & 3]);
             check_codec(ctx, s);
             unmake(s);
+        }
+        qn_context_destroy(ctx);
+    }
+}
+
+static void expect_same(const qn_const *c, int isa, int64_t first, const float *got, const float *want, int64_t n) {
+    for (int64_t e = 0; e < n; e++)
+        if (!qn_test_same(got[e], want[e]))
+            fail_msg("%s: %s: element %lld is %a, not %a", g_isas[isa], qn_test_encoding_text(c), (long long)(first + e),
+                     (double)got[e], (double)want[e]);
+}
+
+/* Every encoding: the whole and parts that begin anywhere, and nothing behind them is written. */
+QN_TEST(kernels_codec_is_the_definition_of_every_encoding) {
+    enum { N = 3 * 9 * 130 };
+    static const int64_t shapes[][3] = {{2, 5, 33}, {3, 9, 130}, {3, 4, 64}, {1, 700, 1}, {2, 3, 1}};
+    static float want[N + 1], got[N + 1];
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++) {
+        qn_context *ctx = context_of(isa, 2);
+        for (int i = 0; i < QN_TEST_ENCODINGS; i++) {
+            qn_const fields;
+            if (!qn_test_encoding(i, shapes[i % 5], &fields))
+                continue;
+            qn_test_encoded *t = qn_test_encoded_make(&fields, (uint64_t)i, false);
+            const qn_coded coded = qn_coded_of(ctx, &t->c);
+            const int64_t n = qn_const_numel(&t->c);
+            ASSERT_OK(ctx, qn_const_decode(ctx, &t->c, 0, n, want));
+            qn_codec_expand(ctx, &coded, 0, n, got);
+            expect_same(&t->c, isa, 0, got, want, n);
+            for (int64_t k = 0; k < 4; k++) {
+                const int64_t first = (i * 29 + k * 411) % n, m = 1 + (i + k * 57) % (n - first);
+                got[m] = 7.0f;
+                coded.decode(&t->c, first, m, got);
+                expect_same(&t->c, isa, first, got, want + first, m);
+                assert_true(got[m] == 7.0f);
+            }
+            qn_test_encoded_free(t);
         }
         qn_context_destroy(ctx);
     }

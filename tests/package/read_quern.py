@@ -12,12 +12,10 @@ import zlib
 DTYPES = {1: ("float32", "f"), 2: ("uint8", "B"), 3: ("int8", "b"), 4: ("uint16", "H"), 5: ("int16", "h"),
           6: ("int32", "i"), 7: ("int64", "q"), 9: ("bool", "B"), 10: ("float16", "e"), 11: ("float64", "d"),
           12: ("uint32", "I"), 13: ("uint64", "Q"), 16: ("bfloat16", None)}
-# codes of whole numbers: bits, signed
-WHOLE = {2: (8, False), 3: (8, True), 130: (6, False), 131: (6, True), 21: (4, False), 22: (4, True), 128: (3, False),
-         129: (3, True), 25: (2, False), 26: (2, True)}
-# narrow floating point: bits of exponent and mantissa, under a sign
-NARROW_FLOATS = {17: (4, 3), 19: (5, 2), 132: (2, 3), 133: (3, 2), 23: (2, 1)}
-POWERS = 24
+# bits; integers: signed or not; floating point: bits of the exponent and of the mantissa; None: a power of two
+CODES = {2: (8, False), 3: (8, True), 130: (6, False), 131: (6, True), 21: (4, False), 22: (4, True), 128: (3, False),
+         129: (3, True), 25: (2, False), 26: (2, True), 17: (8, (4, 3)), 19: (8, (5, 2)), 132: (6, (2, 3)), 133: (6, (3, 2)),
+         23: (4, (2, 1)), 24: (8, None)}
 CHUNK = 512
 
 
@@ -190,83 +188,91 @@ def product(numbers):
     return n
 
 
+def ceil_div(n, by):
+    return -(-n // by)
+
+
 def group_index(c):
     """Element -> group of its scale; and the number of groups."""
     dims = c["dims"]
     if c["axis"] == 0:
         return (lambda e: 0), 1
-    sizes = [1] * len(dims)             # of a group along each axis
     a = c["axis"] - 1
     if c["block"] == 0:
-        sizes = list(dims)
-        sizes[a] = 1
-    else:
-        sizes[a] = c["block"]
-        if c["block2"]:
-            sizes[c["axis2"] - 1] = c["block2"]
-    counts = [-(-d // s) if s else 0 for d, s in zip(dims, sizes)]
+        inner = product(dims[a + 1:])
+        return (lambda e: e // inner % dims[a]), dims[a]
+    by = [1] * len(dims)
+    by[a] = c["block"]
+    if c["block2"]:
+        by[c["axis2"] - 1] = c["block2"]
 
     def index(e):
-        group, at = 0, []
-        for d in reversed(dims):
-            e, i = divmod(e, d)
-            at.append(i)
-        for i, s, n in zip(reversed(at), sizes, counts):
-            group = group * n + i // s
+        group, step = 0, 1
+        for size, block in zip(reversed(dims), reversed(by)):
+            e, at = divmod(e, size)
+            group += at // block * step
+            step *= ceil_div(size, block)
         return group
-    return index, product(counts)
+    return index, product(map(ceil_div, dims, by))
+
+
+def table_index(c):
+    """Element -> table of a palette; and the number of tables."""
+    if c["lut_axis"] == 0:
+        return (lambda e: 0), 1
+    size, inner = c["dims"][c["lut_axis"] - 1], product(c["dims"][c["lut_axis"]:])
+    return (lambda e: e // inner % size // c["lut_group"]), ceil_div(size, c["lut_group"])
 
 
 def bits_of(dtype):
-    if dtype in WHOLE:
-        return WHOLE[dtype][0]
-    if dtype in NARROW_FLOATS:
-        return 1 + sum(NARROW_FLOATS[dtype])
-    return 8 if dtype == POWERS else 8 * size_of(dtype)
+    return CODES[dtype][0] if dtype in CODES else 8 * size_of(dtype)
 
 
-def part_bytes(dtype, n):
-    return -(-n * bits_of(dtype) // 8)
-
-
-def narrow_float(dtype, code):
-    exponent_bits, mantissa_bits = NARROW_FLOATS[dtype]
-    mantissa, rest = code & (1 << mantissa_bits) - 1, code >> mantissa_bits
-    exponent, sign = rest & (1 << exponent_bits) - 1, -1.0 if rest >> exponent_bits else 1.0
-    bias = (1 << exponent_bits - 1) - 1
-    if dtype == 19 and exponent == 31:
-        return float("nan") if mantissa else sign * float("inf")
-    if dtype == 17 and exponent == 15 and mantissa == 7:
-        return float("nan")
-    if exponent == 0:
-        return sign * mantissa * 2.0 ** (1 - bias - mantissa_bits)
-    return sign * (mantissa + (1 << mantissa_bits)) * 2.0 ** (exponent - bias - mantissa_bits)
-
-
-def unpack_bits(data, bits, n):
+def unpack(data, bits, n):
+    """n unsigned numbers, packed."""
     whole = int.from_bytes(data, "little")
     if whole >> n * bits:
         raise Broken("bits behind the last code")
-    return [whole >> i * bits & (1 << bits) - 1 for i in range(n)]
+    if bits == 8:
+        return data
+    wide = bin(whole | 1 << n * bits)[3:]
+    return [int(wide[i - bits:i], 2) for i in range(n * bits, 0, -bits)]
 
 
-def unpack(data, dtype, n):
-    """n numbers of a dtype, or of a type of codes."""
+def number(code, dtype):
+    """What the bits of a code stand for."""
+    bits, kind = CODES[dtype]
+    if kind is None:
+        return float("nan") if code == 255 else 2.0 ** (code - 127)
+    half = 1 << bits - 1
+    if kind is True or kind is False:
+        return code - 2 * half if kind and code >= half else code
+    exponents, mantissas = kind
+    sign, rest = (-1.0 if code >= half else 1.0), code % half
+    exponent, mantissa = rest >> mantissas, rest % (1 << mantissas)
+    if dtype == 17 and rest == 127 or dtype == 19 and exponent == 31 and mantissa:
+        return float("nan")
+    if dtype == 19 and exponent == 31:
+        return sign * float("inf")
+    return sign * (mantissa + (1 << mantissas if exponent else 0)) * 2.0 ** (
+        max(exponent, 1) - ((1 << exponents - 1) - 1) - mantissas)
+
+
+def numbers(data, dtype, n):
     if dtype == 16:
         return [struct.unpack("<f", b"\0\0" + data[2 * i:2 * i + 2])[0] for i in range(n)]
-    if dtype in WHOLE:
-        bits, is_signed = WHOLE[dtype]
-        return [c - (1 << bits) if is_signed and c >> bits - 1 else c for c in unpack_bits(data, bits, n)]
-    if dtype in NARROW_FLOATS:
-        return [narrow_float(dtype, c) for c in unpack_bits(data, bits_of(dtype), n)]
-    if dtype == POWERS:
-        return [2.0 ** (c - 127) for c in data[:n]]
-    return list(struct.unpack_from("<%d%s" % (n, DTYPES[dtype][1]), data))
+    if dtype not in CODES:
+        return struct.unpack_from("<%d%s" % (n, DTYPES[dtype][1]), data)
+    table = [number(code, dtype) for code in range(1 << CODES[dtype][0])]
+    return [table[code] for code in unpack(data, CODES[dtype][0], n)]
 
 
-def single(x):
-    """Rounded to float32."""
-    return struct.unpack("<f", struct.pack("<f", x))[0]
+def float32(x):
+    """Rounded; a product of two float32 is exact in Python's float, so this is their product in float32."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", x))[0]
+    except OverflowError:
+        return float("inf") if x > 0 else float("-inf")
 
 
 def half_bits(x):
@@ -274,97 +280,6 @@ def half_bits(x):
         return struct.unpack("<H", struct.pack("<e", x))[0]
     except OverflowError:
         return 0xfc00 if x < 0 else 0x7c00
-
-
-def rounded_bits(x, dtype):
-    """The bits of the float32 x, rounded to a dtype."""
-    bits = struct.unpack("<I", struct.pack("<f", x))[0]
-    if dtype == 10:
-        return half_bits(x)
-    return bits + 0x7fff + (bits >> 16 & 1) >> 16 if dtype == 16 else bits
-
-
-class Parts:
-    """The parts of an entry, in order, each at a multiple of 64."""
-
-    def __init__(self, c, data):
-        self.c, self.data, self.at = c, data, 0
-
-    def take(self, n_bytes):
-        if not n_bytes:
-            return b""
-        start = -(-self.at // 64) * 64
-        if self.data[self.at:start].strip(b"\0"):
-            raise Broken("padding is not zero")
-        self.at = start + n_bytes
-        return self.data[start:self.at]
-
-    def end(self):
-        if self.at != len(self.data):
-            raise Broken("constant '%s' has %d bytes, not %d" % (self.c["name"], len(self.data), self.at))
-
-
-def kept_places(c, mask, starts, n):
-    """Element -> place among those that are stored, or None."""
-    places, at = [], 0
-    for e in range(n):
-        if e % CHUNK == 0 and struct.unpack_from("<I", starts, e // CHUNK * 4)[0] != at:
-            raise Broken("starts and mask of '%s' disagree" % c["name"])
-        bit = e // c["mask_block"]
-        if mask[bit // 8] >> bit % 8 & 1:
-            places.append(at)
-            at += 1
-        else:
-            places.append(None)
-    if at != c["kept"]:
-        raise Broken("'%s' keeps %d of %d" % (c["name"], at, c["kept"]))
-    return places
-
-
-def encoded_elements(c, data):
-    n, parts = product(c["dims"]), Parts(c, data)
-    stored = c["kept"] if c["sparse"] else n
-    group, n_groups = group_index(c)
-    scaled, zeros, table = c["scale_dtype"] != 0, None, None
-    if c["encoding"] == 1:
-        codes = unpack(parts.take(part_bytes(c["code_dtype"], stored)), c["code_dtype"], stored)
-    elif c["encoding"] == 2:
-        count = -(-stored // c["width"])
-        codes = unpack_bits(parts.take(-(-count * c["bits"] // 8)), c["bits"], count)
-    else:
-        codes = unpack(parts.take(stored * size_of(c["dtype"])), c["dtype"], stored)
-    if scaled:
-        scales = unpack(parts.take(part_bytes(c["scale_dtype"], n_groups)), c["scale_dtype"], n_groups)
-    if c["encoding"] == 1 and not c["symmetric"]:
-        zeros = unpack(parts.take(part_bytes(c["code_dtype"], n_groups)), c["code_dtype"], n_groups)
-    if c["encoding"] == 2:
-        tables = -(-c["dims"][c["lut_axis"] - 1] // c["lut_group"]) if c["lut_axis"] else 1
-        size = (1 << c["bits"]) * c["width"]
-        table = unpack(parts.take(tables * size * size_of(c["lut_dtype"])), c["lut_dtype"], tables * size)
-        inner = product(c["dims"][c["lut_axis"]:]) if c["lut_axis"] else 1
-    if scaled and c["super_dtype"]:
-        block = c["super_block"] or max(n_groups, 1)
-        supers = unpack(parts.take(-(-n_groups // block) * size_of(c["super_dtype"])), c["super_dtype"], -(-n_groups // block))
-        scales = [single(s * supers[g // block]) for g, s in enumerate(scales)]
-    places = range(n)
-    if c["sparse"]:
-        bits = -(-n // c["mask_block"])
-        mask = parts.take(-(-bits // 8))
-        places = kept_places(c, mask, parts.take(-(-n // CHUNK) * 4), n)
-    parts.end()
-    for e in range(n):
-        at = places[e]
-        if at is None:
-            yield 0.0
-        elif c["encoding"] == 1:
-            g = group(e)
-            yield single(single(codes[at] - (zeros[g] if zeros else 0)) * scales[g])
-        elif c["encoding"] == 2:
-            used = e // inner % c["dims"][c["lut_axis"] - 1] // c["lut_group"] if c["lut_axis"] else 0
-            x = table[used * size + codes[at // c["width"]] * c["width"] + e % c["width"]]
-            yield single(x * scales[group(e)]) if scaled else x
-        else:
-            yield codes[at]
 
 
 def elements(c, package, archive):
@@ -377,9 +292,79 @@ def elements(c, package, archive):
         if len(data) != n * width:
             raise Broken("constant '%s' has %d bytes" % (c["name"], len(data)))
         return [int.from_bytes(data[i * width:(i + 1) * width], "little") for i in range(n)]
-    if c["encoding"] > 3:
+    if c["encoding"] not in (1, 2, 3):
         raise Broken("encoding %d" % c["encoding"])
-    return [rounded_bits(x, dtype) for x in encoded_elements(c, data)]
+    out = []
+    for x in encoded(c, data, n):
+        bits = struct.unpack("<I", struct.pack("<f", x))[0]
+        if dtype == 10:
+            out.append(half_bits(x))
+        elif dtype == 16:
+            out.append(bits + 0x7fff + (bits >> 16 & 1) >> 16)
+        else:
+            out.append(bits)
+    return out
+
+
+def encoded(c, data, n):
+    """The elements of an affine, palette or sparse constant as float32."""
+    affine, palette = c["encoding"] == 1, c["encoding"] == 2
+    stored = c["kept"] if c["sparse"] else n
+    width = c["width"] if palette else 1
+    indices = ceil_div(stored, width)
+    group, n_groups = group_index(c) if c["scale_dtype"] else (None, 0)
+    table, n_tables = table_index(c) if palette else (None, 0)
+    n_supers = 0 if not c["super_dtype"] else ceil_div(n_groups, c["super_block"]) if c["super_block"] else min(n_groups, 1)
+    n_zeros = n_groups if affine and not c["symmetric"] else 0
+    n_entries = n_tables * width << c["bits"]
+    n_marks = ceil_div(n, c["mask_block"]) if c["sparse"] else 0
+    starts_bytes = 4 * ceil_div(n, CHUNK) if c["sparse"] else 0
+    first_bits = bits_of(c["code_dtype"]) if affine else c["bits"] if palette else 8 * size_of(c["dtype"])
+    sizes = [ceil_div(indices * first_bits, 8), ceil_div(n_groups * bits_of(c["scale_dtype"]), 8) if n_groups else 0,
+             ceil_div(n_zeros * bits_of(c["code_dtype"]), 8) if n_zeros else 0,
+             n_entries * size_of(c["lut_dtype"]) if palette else 0,
+             n_supers * size_of(c["super_dtype"]) if n_supers else 0, ceil_div(n_marks, 8), starts_bytes]
+    parts, at = [], 0
+    for size in sizes:
+        if size:
+            start = ceil_div(at, 64) * 64
+            if data[at:start].strip(b"\0"):
+                raise Broken("padding is not zero")
+            at = start + size
+        parts.append(data[at - size:at])
+    if at != len(data):
+        raise Broken("constant '%s' has %d bytes, not %d" % (c["name"], len(data), at))
+
+    places = range(n)
+    if c["sparse"]:
+        marks, places, kept, starts = unpack(parts[5], 1, n_marks), [], 0, []
+        for e in range(n):
+            if e % CHUNK == 0:
+                starts.append(kept)
+            places.append(kept if marks[e // c["mask_block"]] else None)
+            kept += marks[e // c["mask_block"]]
+        if kept != stored or list(struct.unpack("<%dI" % len(starts), parts[6])) != starts:
+            raise Broken("constant '%s': its mask does not agree with its starts" % c["name"])
+    scales = numbers(parts[1], c["scale_dtype"], n_groups) if n_groups else []
+    if n_supers:
+        supers = numbers(parts[4], c["super_dtype"], n_supers)
+        scales = [float32(s * supers[g // c["super_block"] if c["super_block"] else 0]) for g, s in enumerate(scales)]
+    zeros = numbers(parts[2], c["code_dtype"], n_zeros) if n_zeros else [0] * n_groups
+    if palette:
+        codes, entries = unpack(parts[0], c["bits"], indices), numbers(parts[3], c["lut_dtype"], n_entries)
+    else:
+        codes = numbers(parts[0], c["code_dtype"] if affine else c["dtype"], stored)
+
+    def element(e, place):
+        if place is None:
+            return 0.0
+        if palette:
+            x = entries[((table(e) << c["bits"]) + codes[place // width]) * width + place % width]
+            return float32(x * scales[group(e)]) if n_groups else x
+        if affine:
+            return float32((codes[place] - zeros[group(e)]) * scales[group(e)])
+        return codes[place]
+    return [element(e, place) for e, place in enumerate(places)]
 
 
 # ---- lines ----------------------------------------------------------------------------------------------

@@ -57,6 +57,11 @@ void qn_decode_affine_scalar(const qn_const *c, int64_t first, int64_t n, float 
 void qn_decode_affine_neon(const qn_const *c, int64_t first, int64_t n, float *out);
 void qn_decode_affine_avx2(const qn_const *c, int64_t first, int64_t n, float *out);
 void qn_decode_affine_avx512(const qn_const *c, int64_t first, int64_t n, float *out);
+/* Any affine constant or palette, and sparse ones of a real dtype. */
+void qn_decode_encoded_scalar(const qn_const *c, int64_t first, int64_t n, float *out);
+void qn_decode_encoded_neon(const qn_const *c, int64_t first, int64_t n, float *out);
+void qn_decode_encoded_avx2(const qn_const *c, int64_t first, int64_t n, float *out);
+void qn_decode_encoded_avx512(const qn_const *c, int64_t first, int64_t n, float *out);
 
 /** The dot function for `c`, or NULL. */
 const qn_dot *qn_dot_affine_scalar(const qn_const *c);
