@@ -157,7 +157,7 @@ static const struct {
     {"{}\n---\n{}\n", ":2:1: a second document"},
     /* keys */
     {"precison: fp16\n", ":1:1: unknown key 'precison'; there are: description, source, precision, weights, "
-                         "activations, min_elements, keep_fp32, dims, licence, validate"},
+                         "weight_rules, activations, min_elements, keep_fp32, dims, licence, validate"},
     {"min_cosine: 0.9\n", ":1:1: unknown key 'min_cosine'; there are: description"},
     {"validate:\n  precision: fp16\n", ":2:3: unknown key 'precision' in 'validate'; there are: min_cosine, min_sqnr, "
                                        "max_abs, max_rel"},
@@ -180,8 +180,8 @@ static const struct {
     {"weights: 8\n", ":1:10: 'weights' takes a weight scheme, not the number '8'"},
     {"weights: int9\n", ":1:10: 'int9' is no weight scheme"},
     {"weights: int8:per_row\n", ":1:10: weight scheme 'int8:per_row' has an unknown option 'per_row'"},
-    {"activations: int4\n", ":1:14: 'activations' takes int8, not 'int4'"},
-    {"activations: 8\n", ":1:14: 'activations' takes int8, not the number '8'"},
+    {"activations: int4\n", ":1:14: activations 'int4': there is int8, int8:dynamic or int8:static"},
+    {"activations: 8\n", ":1:14: 'activations' takes an activation scheme, not the number '8'"},
     {"min_elements: many\n", ":1:15: 'min_elements' takes a whole number from 1 to 2147483647, not 'many'"},
     {"min_elements: '64'\n", ":1:15: 'min_elements' takes a whole number"},
     {"min_elements: 1.5\n", ":1:15: 'min_elements' takes a whole number from 1 to 2147483647, not the number '1.5'"},
