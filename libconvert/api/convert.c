@@ -8,6 +8,7 @@
 #include "package/shipped.h"
 #include "passes/pass.h"
 #include "passes/report.h"
+#include "quant/observe.h"
 #include "quant/quant.h"
 
 #include <string.h>
@@ -100,12 +101,14 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
                        qn_dtype_name(o->precision));
     const bool encodes = o->weights || o->n_weight_rules;
     qn_scheme scheme = {.encoding = QN_ENC_DENSE};
+    qn_activation_scheme activations;
     if (o->weights)
         QN_TRY(qn_scheme_parse(ctx, o->weights, &scheme));
     if (!o->activations)
         return QN_OK;
-    if (strcmp(o->activations, "int8") != 0)
-        return qn_fail(ctx, QN_USAGE, "activations '%s': int8 is all there is", o->activations);
+    QN_TRY(qn_activation_scheme_parse(ctx, o->activations, &activations));
+    if (activations.is_static && !o->calibrate && !o->samples)
+        return qn_fail(ctx, QN_USAGE, "activations %s need calibration inputs (--calibrate)", o->activations);
     if (!encodes || (o->n_weight_rules == 0 && (scheme.encoding != QN_ENC_AFFINE || scheme.code_dtype != QN_I8 || !scheme.symmetric ||
                                                 scheme.block)))
         return qn_fail(ctx, QN_USAGE, "activations int8 need weights int8, int8:per_channel or int8:per_tensor, not %s",
@@ -113,8 +116,10 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     return QN_OK;
 }
 
-/* Ranges have a say where a dtype has less range than float32. */
+/* Ranges have a say where a dtype has less range than float32, and in static codes. */
 static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
+    if (o->activations && strncmp(o->activations, "int8:static", strlen("int8:static")) == 0)
+        return;
     if (o->no_passes)
         qn_log(ctx, QN_LOG_INFO, "calibration: no passes run, nothing is decided by ranges");
     else if (o->precision == QN_BF16)
