@@ -135,6 +135,58 @@ QN_API QN_MUST_USE qn_status qn_package_check(qn_context *ctx, const char *path)
 QN_API QN_MUST_USE qn_status qn_package_unpack(qn_context *ctx, const char *source, const char *path,
                                                uint64_t *shipped_bytes, uint64_t *package_bytes);
 
+/* ---- the search ------------------------------------------------------------------------------------------------ */
+
+typedef struct qn_tune_options {
+    qn_dtype precision;            /**< as of qn_convert_options; so are the next five */
+    int64_t min_compress_elems;
+    const char *const *keep_fp32;
+    int32_t n_keep_fp32;
+    const char *calibrate;         /**< required */
+    const char *licence;
+    const char *recipe;            /**< text kept in the package */
+    const char *const *schemes;    /**< [n_schemes] weight schemes to choose from; NULL: a list from 8 bits to 2 (docs/compression.md) */
+    int32_t n_schemes;
+    double max_bytes;              /**< of the package; 0: not asked for. Bounds of quality may be given with it: all must hold */
+    double max_kl;                 /**< mean KL divergence of `logits`, in nats; NAN: not asked for, as of the next two */
+    double min_cosine;             /**< least cosine of an output, over all calibration inputs together */
+    double min_sqnr;               /**< least SQNR of an output in dB, likewise */
+    const char *logits;            /**< name of the output of max_kl; NULL: the first with two dimensions or more */
+    const char *state;             /**< file that keeps what was measured, so that a search that is stopped goes on where it was; or NULL */
+} qn_tune_options;
+
+/** What one weight is stored as. */
+typedef struct qn_tune_choice {
+    const char *tensor, *scheme;   /**< scheme "none": as it is */
+    double bytes;
+    double cost;                   /**< measured with this weight alone so: KL, 1 - cosine, or noise over signal, by the bound */
+} qn_tune_choice;
+
+/** A size and what it costs. */
+typedef struct qn_tune_point {
+    const char *label;             /**< a scheme on all weights; "tuned": what was found; "": predicted, the sum of single costs */
+    double bytes, cost;            /**< of the weights with schemes and all else that is stored; cost as above */
+} qn_tune_point;
+
+/** Belongs to the model. */
+typedef struct qn_tune_report {
+    const char *metric;            /**< "kl", "cosine" or "noise": what cost is */
+    const qn_tune_choice *choices; /**< in graph order */
+    int32_t n_choices;
+    const qn_tune_point *points;
+    int32_t n_points;
+    int32_t measured, resumed;     /**< single costs measured, and taken from `state` */
+    uint64_t package_bytes;
+    double kl, cosine, sqnr_db;    /**< of the whole package on the calibration inputs; kl NAN without logits */
+} qn_tune_report;
+
+/** The smallest package within the bounds of quality, or the best one of at most max_bytes: each weight is measured alone under each
+ *  scheme, the best choice for all is worked out from that, and the whole is measured before anything is written to `path` (NULL:
+ *  nothing is). QN_BOUND: the bounds cannot be met, the message says how near it comes; nothing is written. `model` is then the tuned
+ *  graph, or, after a failure, of no further use. */
+QN_API QN_MUST_USE qn_status qn_model_tune(qn_context *ctx, qn_model *model, const qn_tune_options *options, const char *path,
+                                           const qn_tune_report **report);
+
 #ifdef __cplusplus
 }
 #endif

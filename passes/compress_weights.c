@@ -44,7 +44,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/eval.h"
 #include "passes/rewrite.h"
 #include "passes/weight_rules.h"
 #include "passes/weights.h"
@@ -84,18 +83,6 @@ static qn_status express(compressor *c, qn_value *v, qn_op op, const qn_node **o
 
 /* ---- what depends on the numbers --------------------------------------------------------------------------------- */
 
-/** The elements of a constant as float32, in `arena`. */
-static qn_status values_of(qn_context *ctx, qn_arena *arena, const qn_const *c, const float **out) {
-    qn_tensor t;
-    float *wide;
-    QN_TRY(qn_const_eval(ctx, arena, c, &t));
-    QN_NEW_ARRAY(ctx, arena, wide, qn_const_numel(c) + 1);
-    const qn_const dense = {.dtype = c->dtype, .rank = 1, .dims = {qn_const_numel(c)}, .axis = -1, .part = {{t.data, t.n_bytes}}};
-    QN_TRY(qn_const_decode(ctx, &dense, 0, qn_const_numel(c), wide));
-    *out = wide;
-    return QN_OK;
-}
-
 /** The elements that a threshold keeps; tensors that are to be exact but have too many different numbers. */
 static qn_status look_at_numbers(compressor *c, const qn_value *v, const qn_scheme *s, qn_const *encoded, const char **left) {
     const bool unique = s->encoding == QN_ENC_PALETTE && s->table == QN_TABLE_UNIQUE;
@@ -109,7 +96,7 @@ static qn_status look_at_numbers(compressor *c, const qn_value *v, const qn_sche
     if (!own)
         return qn_fail_memory(ctx, 0, "an arena");
     const int64_t n = qn_const_numel(encoded);
-    qn_status status = values_of(ctx, own, v->constant, &x);
+    qn_status status = qn_weight_numbers(ctx, own, v->constant, &x);
     if (status == QN_OK && s->prune == QN_PRUNE_THRESHOLD)
         for (int64_t i = 0; i < n; i++)
             encoded->n_kept += (double)fabsf(x[i]) >= s->threshold;

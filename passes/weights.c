@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "kernels/eval.h"
 #include "passes/precision.h"
 
 /** Fewest elements of a weight that is compressed when the options do not say. */
@@ -181,5 +182,16 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
     else if (first)
         out->reason = "read by nothing";
     out->is_weight = !out->reason[0];
+    return QN_OK;
+}
+
+qn_status qn_weight_numbers(qn_context *ctx, qn_arena *arena, const qn_const *c, const float **out) {
+    qn_tensor t;
+    float *wide;
+    QN_TRY(qn_const_eval(ctx, arena, c, &t));
+    QN_NEW_ARRAY(ctx, arena, wide, qn_const_numel(c) + 1);
+    const qn_const dense = {.dtype = c->dtype, .rank = 1, .dims = {qn_const_numel(c)}, .axis = -1, .part = {{t.data, t.n_bytes}}};
+    QN_TRY(qn_const_decode(ctx, &dense, 0, qn_const_numel(c), wide));
+    *out = wide;
     return QN_OK;
 }

@@ -21,6 +21,9 @@ QN_MUST_USE qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_
  *  scheme says, "" when nothing is; static text. n_kept of QN_PRUNE_THRESHOLD is left 0. */
 void qn_weight_layout(const qn_scheme *scheme, const qn_weight *weight, qn_const *c, const char **reason);
 
+/** The elements of a constant, evaluated first when it is an expression, its encoding aside, as float32: in `arena`. */
+QN_MUST_USE qn_status qn_weight_numbers(qn_context *ctx, qn_arena *arena, const qn_const *c, const float **out);
+
 /** The axis of input i of `node` along which output channels lie, when the node may read that input encoded. False: it
  *  is no weight of the node. */
 bool qn_weight_axis(const qn_node *node, int32_t i, int32_t *axis);

@@ -17,9 +17,7 @@ enum { DEFAULT_MIN_COMPRESS_ELEMS = 1024, MAX_WARNINGS = 1000 };
 
 /* ---- where it comes from --------------------------------------------------------------------- */
 
-/* Names of the source's files, to be hashed while the weights are written; a package that is converted again keeps what
- * it has. */
-static qn_status record_sources(qn_context *ctx, qn_model *model, qn_provenance *p) {
+qn_status qn_model_record_sources(qn_context *ctx, qn_model *model, qn_provenance *p) {
     const qn_graph *graph = model->graph;
     const char **names, **hashes;
     if (model->format == QN_FORMAT_QUERN || p->n_sources || !graph->n_sources)
@@ -55,7 +53,7 @@ static qn_status make_provenance(qn_context *ctx, qn_model *model, const qn_conv
     }
     if (!p->producer)
         p->producer = model->graph->producer;
-    return record_sources(ctx, model, p);
+    return qn_model_record_sources(ctx, model, p);
 }
 
 /* ---- what is said of it ------------------------------------------------------------------------ */

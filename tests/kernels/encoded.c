@@ -77,8 +77,8 @@ bool qn_test_encoding(int i, const int64_t dims[3], qn_const *fields) {
 
 const char *qn_test_encoding_text(const qn_const *c) {
     static char text[300];
-    snprintf(text, sizeof text, "%d [%lld,%lld,%lld] %s%s scales %s of %s/%lld axis %d:%lld %d:%lld bits %d width %d table %s %d:%lld "
-             "mask %lld", (int)c->encoding, (long long)c->dims[0], (long long)c->dims[1], (long long)c->dims[2],
+    snprintf(text, sizeof text, "%d of rank %d [%lld,%lld,%lld] %s%s scales %s of %s/%lld axis %d:%lld %d:%lld bits %d width %d table %s %d:%lld "
+             "mask %lld", (int)c->encoding, (int)c->rank, (long long)c->dims[0], (long long)c->dims[1], (long long)c->dims[2],
              qn_stored_name(c->code_dtype), c->symmetric ? "" : " with zero points", qn_stored_name(c->scale_dtype),
              qn_stored_name(c->super_dtype), (long long)c->super_block, (int)c->axis, (long long)c->block, (int)c->axis2,
              (long long)c->block2, c->bits, c->width, qn_stored_name(c->lut_dtype), (int)c->lut_axis, (long long)c->lut_group,

@@ -14,11 +14,6 @@ static bool is_encoded(const qn_const *c) {
            (c->encoding == QN_ENC_SPARSE && (c->dtype == QN_F32 || c->dtype == QN_F16 || c->dtype == QN_BF16));
 }
 
-static const qn_dot *no_dot(const qn_const *c) {
-    (void)c;
-    return NULL;
-}
-
 /* The first row that reads a constant is taken. */
 static const struct {
     bool (*reads)(const qn_const *c);
@@ -27,16 +22,16 @@ static const struct {
     const qn_dot *(*dot_of)(const qn_const *c);
 } g_codecs[] = {
 #if defined(__x86_64__)
-    {qn_const_is_plain_affine, QN_ISA_AVX512, qn_decode_affine_avx512, qn_dot_affine_avx512},
-    {is_encoded, QN_ISA_AVX512, qn_decode_encoded_avx512, no_dot},
-    {qn_const_is_plain_affine, QN_ISA_AVX2, qn_decode_affine_avx2, qn_dot_affine_avx2},
-    {is_encoded, QN_ISA_AVX2, qn_decode_encoded_avx2, no_dot},
+    {qn_const_is_plain_affine, QN_ISA_AVX512, qn_decode_affine_avx512, qn_dot_encoded_avx512},
+    {is_encoded, QN_ISA_AVX512, qn_decode_encoded_avx512, qn_dot_encoded_avx512},
+    {qn_const_is_plain_affine, QN_ISA_AVX2, qn_decode_affine_avx2, qn_dot_encoded_avx2},
+    {is_encoded, QN_ISA_AVX2, qn_decode_encoded_avx2, qn_dot_encoded_avx2},
 #elif defined(__aarch64__)
-    {qn_const_is_plain_affine, QN_ISA_NEON, qn_decode_affine_neon, qn_dot_affine_neon},
-    {is_encoded, QN_ISA_NEON, qn_decode_encoded_neon, no_dot},
+    {qn_const_is_plain_affine, QN_ISA_NEON, qn_decode_affine_neon, qn_dot_encoded_neon},
+    {is_encoded, QN_ISA_NEON, qn_decode_encoded_neon, qn_dot_encoded_neon},
 #endif
-    {qn_const_is_plain_affine, 0, qn_decode_affine_scalar, qn_dot_affine_scalar},
-    {is_encoded, 0, qn_decode_encoded_scalar, no_dot},
+    {qn_const_is_plain_affine, 0, qn_decode_affine_scalar, qn_dot_encoded_scalar},
+    {is_encoded, 0, qn_decode_encoded_scalar, qn_dot_encoded_scalar},
 };
 
 qn_coded qn_coded_of(const qn_context *ctx, const qn_const *c) {
