@@ -50,7 +50,7 @@ ISA.neon       := -DVF_NEON
 $(foreach s,$(ISAS.$(ARCH)),$(eval %_$(s).o %_$(s).h.ok: ISA := $(ISA.$(s))))
 # Reference kernels are plain loops that the compiler is to vectorise; neither flag changes a result.
 $B/libconvert/kernels/ref/%.o: ISA := $(if $(filter -O2,$(OPT)),-O3 -fno-math-errno -fno-trapping-math)
-$B/libconvert/package/planes.o: ISA := $(if $(filter -O2,$(OPT)),-O3)
+$B/libconvert/package/planes.o $(addprefix $B/libconvert/quant/,cholesky.o gptq.o refine.o): ISA := $(if $(filter -O2,$(OPT)),-O3)
 
 Q := $(if $(V),,@)
 
@@ -267,6 +267,7 @@ install: all ## install into PREFIX (/usr/local) under DESTDIR: command, librari
 	$(INSTALL) -m 755 build/libquern.so $(DESTDIR)$(PREFIX)/lib/libquern.so.0
 	ln -sf libquern.so.0 $(DESTDIR)$(PREFIX)/lib/libquern.so
 	$(INSTALL) -m 644 libconvert/quern.h $(DESTDIR)$(PREFIX)/include/quern.h
+	$(INSTALL) -m 644 libconvert/quern_convert.h $(DESTDIR)$(PREFIX)/include/quern_convert.h
 	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' quern.pc.in >build/quern.pc
 	$(INSTALL) -m 644 build/quern.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/quern.pc
 	build/quern --man >build/quern.1
@@ -279,7 +280,7 @@ install: all ## install into PREFIX (/usr/local) under DESTDIR: command, librari
 	$(INSTALL) -m 644 build/quern.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/quern.fish
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/quern lib/libquern.a lib/libquern_run.a lib/libquern.so lib/libquern.so.0 \
-	    include/quern.h lib/pkgconfig/quern.pc share/man/man1/quern.1 share/bash-completion/completions/quern \
+	    include/quern.h include/quern_convert.h lib/pkgconfig/quern.pc share/man/man1/quern.1 share/bash-completion/completions/quern \
 	    share/zsh/site-functions/_quern share/fish/vendor_completions.d/quern.fish)
 
 clean: ## remove build/

@@ -197,6 +197,10 @@ typedef struct qn_weight_info {
     int32_t rank;
     int64_t dims[QN_MAX_RANK];
     uint64_t bytes;
+    const char *scheme;      /**< of a weight that was compressed, docs/compression.md; "" otherwise */
+    const char *reason;      /**< why it was not, or otherwise than asked; "" when there is nothing to say */
+    double bits_per_weight;  /**< of all its parts; 0 without elements */
+    double sqnr_db;          /**< of what is stored against the source; INFINITY: equal; NAN: not measured */
 } qn_weight_info;
 /** All constants that nodes read, in graph order; *rows belongs to the model, valid until its next conversion. */
 QN_API QN_MUST_USE qn_status qn_model_weights(qn_context *ctx, qn_model *model, const qn_weight_info **rows,
@@ -237,115 +241,6 @@ QN_API int32_t qn_listing_n_notes(const qn_listing *listing);
 QN_API qn_note qn_listing_note(const qn_listing *listing, int32_t index);
 /** Bytes of the files. */
 QN_API uint64_t qn_listing_file_bytes(const qn_listing *listing);
-
-/* ---- conversion ------------------------------------------------------------------------------ */
-
-typedef struct qn_convert_options {
-    qn_dtype precision;            /**< QN_F32 (or QN_NONE), QN_F16, QN_BF16 */
-    const char *weights;           /**< weight scheme, e.g. "int8", "int4:block=32"; NULL: as the precision says */
-    const char *activations;       /**< "int8": products with int8 weights take their input as 8 bit codes made while
-                                        the model runs (needs weights "int8"); NULL: inputs as the precision says */
-    int64_t min_compress_elems;    /**< smaller weights are left alone; 0: 1024 */
-    const char *const *keep_fp32;  /**< glob patterns (*, ?) over node names, source names and ops */
-    int32_t n_keep_fp32;
-    const char *const *keep_why;   /**< [n_keep_fp32], each may be NULL: why the pattern is there, for the report; or NULL */
-    const char *calibrate;         /**< calibration inputs, or NULL: a folder of .npz, .npy, .png and .jpg, read in the order of
-                                        their names, or one such file. An .npz holds an array for each input, called NAME or
-                                        in.NAME (a golden is one); an .npy or a photo is the input of a model with one. Each
-                                        is run once in float32, and what reaches a quarter of float16's largest number, or stays under
-                                        its smallest normal one, is kept in float32. Decides nothing for other precisions */
-    const qn_tensor *samples;      /**< calibration inputs in memory, in place of `calibrate`: inputs of the first sample,
-                                        of the second ...; [n_samples * inputs of the model], or NULL */
-    int32_t n_samples;
-    const char *stop_after;        /**< a pass's name, or a number of rewrites; NULL: all */
-    bool no_passes;                /**< store the graph as it was read */
-    const char *recipe;            /**< text kept in the package as the way it was made, or NULL */
-    const char *licence;           /**< of the weights, kept in the package, or NULL */
-    bool ship;                     /**< write the package in shipping form: the same, compressed without loss */
-} qn_convert_options;
-
-/** A tensor of the source that is not in the package, because nothing in the graph reads it. */
-typedef struct qn_convert_dropped {
-    const char *name;
-    uint64_t bytes;
-} qn_convert_dropped;
-
-/** What was done to one share of the weights' bytes. */
-typedef struct qn_convert_row {
-    const char *treatment;   /**< "float16", "int8:per_channel", "kept float32" ... */
-    const char *reason;      /**< why, e.g. "under 1024 elements", "norm scale"; "" when it is what was asked */
-    int64_t tensors;
-    uint64_t source_bytes, package_bytes;
-} qn_convert_row;
-
-typedef struct qn_convert_pass {
-    const char *name;
-    int64_t rewrites;
-    double seconds;
-} qn_convert_pass;
-
-/** A node that works and stores in float32 though a narrow dtype was asked for. */
-typedef struct qn_convert_kept {
-    const char *node;        /**< its name when the precision was decided; element-wise nodes are fused after that */
-    const char *op;
-    const char *reason;      /**< "the square has an open range", "named by keep_fp32 'head.*'" ... */
-    double max_abs;          /**< largest |x| of what it reads and makes on calibration inputs; of values that do not fit
-                                  float16, where there are some; NAN: not observed */
-    bool calibrated;         /**< ranges on calibration inputs decided it */
-} qn_convert_kept;
-
-/** Belongs to the model it was made from. */
-typedef struct qn_convert_report {
-    const qn_convert_row *rows;
-    int32_t n_rows;
-    const qn_convert_pass *passes;
-    int32_t n_passes;
-    const qn_convert_dropped *dropped; /**< of a checkpoint: what the model has and never uses; such bytes are in no row */
-    int32_t n_dropped;
-    const char *const *warnings;   /**< e.g. a constant clamped to float16's range, by name */
-    int32_t n_warnings;
-    const qn_convert_kept *kept;   /**< in graph order; none for float32 */
-    int32_t n_kept;
-    uint64_t source_bytes;         /**< of the weights in the source */
-    uint64_t package_bytes;        /**< of the file, or of the package that the shipping form expands to */
-    uint64_t shipped_bytes;        /**< of the file in shipping form; 0: it is in none */
-    double seconds;
-} qn_convert_report;
-
-/** Rewrite `model` as the options ask (it stays usable: it is then the converted graph) and write it to `path`.
- *  The file appears whole or not at all; the same source, options and version give the same bytes (with calibration inputs:
- *  on the same instruction set, since what is observed is rounded by the runner's kernels). `options` and `report` may be
- *  NULL. QN_USAGE names a calibration input that breaks the model's contract or is missing, QN_MALFORMED an empty folder. */
-QN_API QN_MUST_USE qn_status qn_model_convert(qn_context *ctx, qn_model *model, const qn_convert_options *options,
-                                              const char *path, const qn_convert_report **report);
-
-/** How far an output may be from its reference; NAN: not asked for. */
-typedef struct qn_bounds {
-    double min_cosine, min_sqnr; /**< least cosine; least SQNR in dB */
-    double max_abs, max_rel;     /**< as in qn_comparison */
-} qn_bounds;
-
-/** A conversion as a YAML file says it; docs/recipes.md has the keys. Everything in it belongs to it. */
-typedef struct qn_recipe {
-    const char *description;     /**< or NULL */
-    const char *source;          /**< where the model comes from, or NULL */
-    qn_convert_options options;  /**< what the file does not give is zero, QN_NONE or NULL; so is `recipe` */
-    const char *const *dims;     /**< "NAME=RANGE", for qn_load_options */
-    int32_t n_dims;
-    qn_bounds bounds;            /**< of `validate` */
-} qn_recipe;
-
-/** Read the recipe at `path`. QN_MALFORMED says where ("R.yaml:3:1: unknown key ..."); QN_UNSUPPORTED names a weight
- *  scheme that this version lacks. End it with qn_recipe_destroy (NULL is fine), after the last use of its options. */
-QN_API QN_MUST_USE qn_status qn_recipe_load(qn_context *ctx, const char *path, qn_recipe **out);
-QN_API void qn_recipe_destroy(qn_recipe *recipe);
-
-/** Check every byte of the package at `path` against its own records. */
-QN_API QN_MUST_USE qn_status qn_package_check(qn_context *ctx, const char *path);
-/** Write the package in the shipping form at `source` to `path`: the bytes that converting without `ship` gives. QN_USAGE
- *  when `source` is in no shipping form. The sizes of both may be NULL. */
-QN_API QN_MUST_USE qn_status qn_package_unpack(qn_context *ctx, const char *source, const char *path,
-                                               uint64_t *shipped_bytes, uint64_t *package_bytes);
 
 /* ---- running ----------------------------------------------------------------------------------- */
 
@@ -457,6 +352,25 @@ typedef struct qn_compare_options {
 QN_API QN_MUST_USE qn_status qn_tensor_compare(qn_context *ctx, const qn_tensor *r, const qn_tensor *v,
                                                const qn_compare_options *options, qn_comparison *out);
 
+/** Two tensors of logits [..., classes]: how far the distributions apart are that softmax makes of each position's. */
+typedef struct qn_logits_comparison {
+    int64_t positions;
+    double kl_mean, kl_p99, kl_max; /**< divergence of the variant from the reference, in nats: mean, 99th percentile, largest */
+    double top1;                    /**< share of positions whose largest logit is the same; of equal ones the first counts */
+    double topk;                    /**< mean share of the reference's top_k classes that are among the variant's */
+    int64_t targets;                /**< positions with a target */
+    double loss_reference, loss;    /**< mean -log softmax(target), in nats; perplexity is its exp; NAN without targets */
+} qn_logits_comparison;
+typedef struct qn_logits_options {
+    int32_t top_k;                  /**< 0: 1 */
+    const qn_tensor *targets;       /**< int32 or int64, the logits' shape without the last dimension; or NULL */
+    int64_t ignore_index;           /**< a target that does not count */
+    const uint8_t *mask;            /**< a byte a position, 0: it does not count; or NULL */
+} qn_logits_options;
+/** `options` may be NULL. QN_USAGE: shapes that differ, a target that is no class, top_k over the classes. */
+QN_API QN_MUST_USE qn_status qn_tensor_compare_logits(qn_context *ctx, const qn_tensor *reference, const qn_tensor *variant,
+                                                      const qn_logits_options *options, qn_logits_comparison *out);
+
 /* ---- arrays in files --------------------------------------------------------------------------------- */
 
 /** A set of named tensors. */
@@ -538,4 +452,6 @@ QN_API QN_MUST_USE qn_status qn_depth_save(qn_context *ctx, const char *path, co
 #ifdef __cplusplus
 }
 #endif
+
+#include "quern_convert.h"
 #endif

@@ -429,15 +429,21 @@ static bool matches_origin(const char *pattern, const char *origin) {
     return false;
 }
 
+bool qn_precision_names(const char *pattern, const qn_node *node) {
+    if (matches(pattern, node->name) || matches_origin(pattern, node->origin))
+        return true;
+    for (int32_t k = 0; k < node->n_out; k++)
+        if (node->out[k] && (matches(pattern, node->out[k]->name) || matches(pattern, node->out[k]->origin)))
+            return true;
+    return false;
+}
+
 const char *qn_precision_kept(const qn_pass_options *options, const qn_node *node) {
     const qn_op_info *row = qn_op_row(node->op);
     for (int32_t i = 0; i < options->n_keep_fp32; i++) {
         const char *pattern = options->keep_fp32[i];
-        if (matches(pattern, node->name) || matches_origin(pattern, node->origin) || (row && matches(pattern, row->name)))
+        if (qn_precision_names(pattern, node) || (row && matches(pattern, row->name)))
             return pattern;
-        for (int32_t k = 0; k < node->n_out; k++)
-            if (node->out[k] && (matches(pattern, node->out[k]->name) || matches(pattern, node->out[k]->origin)))
-                return pattern;
     }
     return NULL;
 }

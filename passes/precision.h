@@ -69,6 +69,9 @@ QN_MUST_USE qn_status qn_precision_tell(qn_pass_run *run, const qn_precision_pla
 /** What `node` asks of its float32 input i. */
 qn_demand qn_precision_demand(const qn_precision_plan *plan, const qn_node *node, int32_t i);
 
+/** Does a pattern match the node's name, one of its origins, or the name or origin of one of its outputs? */
+bool qn_precision_names(const char *pattern, const qn_node *node);
+
 /** The pattern of options->keep_fp32 that `node` matches: its name, one of its origins, its op, or the name or origin of
  *  one of its outputs. NULL: none. */
 const char *qn_precision_kept(const qn_pass_options *options, const qn_node *node);

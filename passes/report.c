@@ -6,13 +6,12 @@
 #include <string.h>
 
 #include "passes/precision.h"
-#include "passes/weights.h"
+#include "passes/weight_rules.h"
 
 typedef struct reporter {
     qn_context *ctx;
     qn_arena *arena;
     const qn_pass_options *options;
-    qn_scheme scheme;        /* of the options, when they ask for one */
     qn_table *seen;          /* constants and source tensors met, by address */
     qn_convert_row *rows;
     int32_t n_rows, cap_rows;
@@ -114,21 +113,18 @@ static qn_status report_value(reporter *r, const qn_value *v) {
     const qn_const *c = v->constant;
     const char *treatment = qn_dtype_name(c->dtype), *reason = "";
     bool narrowing = r->options->precision == QN_F16 || r->options->precision == QN_BF16;
-    if (c->encoding == QN_ENC_AFFINE) {
-        treatment = qn_arena_printf(r->arena, "%s:%s", qn_code_type_of(c->code_dtype)->name,
-                                    c->block > 0 ? "block" : c->axis >= 0 ? "per_channel" : "per_tensor");
-    } else if (c->encoding == QN_ENC_PALETTE) {
-        treatment = "palette";
+    if (c->encoding != QN_ENC_DENSE) {
+        treatment = c->encoding == QN_ENC_AFFINE ? qn_code_type_of(c->code_dtype)->name
+                    : c->encoding == QN_ENC_PALETTE ? "palette" : "values";
     } else if (!qn_dtype_is_float(c->dtype)) {
         reason = "not a float";
     } else if (narrowing && c->dtype == QN_F32) {
         treatment = "kept float32";
         reason = wide_reason(r, v);
     }
-    if (r->options->weights && !reason[0] && reason) {
-        qn_weight weight;
-        QN_TRY(qn_weight_look(r->ctx, r->arena, r->options, v, &r->scheme, &weight));
-        reason = weight.reason;
+    if (c->record) {
+        treatment = c->record->scheme[0] ? c->record->scheme : treatment;
+        reason = reason && reason[0] ? reason : c->record->reason;
     }
     if (!treatment || !reason)
         return qn_fail_memory(r->ctx, 0, "the report");
@@ -165,8 +161,6 @@ qn_status qn_report_constants(qn_context *ctx, qn_arena *arena, const qn_graph *
     reporter r = {.ctx = ctx, .arena = arena, .options = options, .seen = qn_table_create(arena)};
     if (!r.seen)
         return qn_fail_memory(ctx, 0, "the report");
-    if (options->weights)
-        QN_TRY(qn_scheme_parse(ctx, options->weights, &r.scheme));
     QN_TRY(qn_graph_each(ctx, (qn_graph *)(uintptr_t)graph, report_graph, &r));
     for (int32_t i = 1; i < r.n_rows; i++)
         for (int32_t k = i; k > 0 && before(&r.rows[k], &r.rows[k - 1]); k--) {
@@ -195,6 +189,27 @@ static qn_status find_kept(qn_context *ctx, qn_graph *graph, void *arg) {
     return QN_OK;
 }
 
+/* A rule of weights that no weight matches. */
+static qn_status find_ruled(qn_context *ctx, qn_graph *graph, void *arg) {
+    qn_weight_rules *rules = arg;
+    (void)ctx;
+    for (const qn_node *node = graph->first; node; node = node->next)
+        for (int32_t i = 0; i < node->n_in; i++)
+            if (node->in[i] && node->in[i]->constant)
+                (void)qn_weight_rules_find(rules, node->in[i]);
+    return QN_OK;
+}
+
+static qn_status report_rules(qn_context *ctx, qn_arena *arena, const qn_graph *graph, const qn_pass_options *options) {
+    qn_weight_rules rules;
+    QN_TRY(qn_weight_rules_parse(ctx, arena, options, &rules));
+    QN_TRY(qn_graph_each(ctx, (qn_graph *)(uintptr_t)graph, find_ruled, &rules));
+    for (int32_t i = 0; i < rules.n; i++)
+        if (!rules.rows[i].used)
+            qn_log(ctx, QN_LOG_WARN, "weight rule '%s=%s' names no tensor, node or op", rules.rows[i].pattern, rules.rows[i].text);
+    return QN_OK;
+}
+
 qn_status qn_report_patterns(qn_context *ctx, const qn_graph *graph, const qn_pass_options *options) {
     for (int32_t i = 0; i < options->n_keep_fp32; i++) {
         qn_pass_options one = {.keep_fp32 = &options->keep_fp32[i], .n_keep_fp32 = 1};
@@ -202,5 +217,12 @@ qn_status qn_report_patterns(qn_context *ctx, const qn_graph *graph, const qn_pa
         if (one.n_keep_fp32 > 0)
             qn_log(ctx, QN_LOG_WARN, "keep-fp32 pattern '%s' names no node and no op", options->keep_fp32[i]);
     }
-    return QN_OK;
+    if (options->n_weight_rules == 0)
+        return QN_OK;
+    qn_arena *arena = qn_arena_create();
+    if (!arena)
+        return qn_fail_memory(ctx, 0, "the weight rules");
+    qn_status status = report_rules(ctx, arena, graph, options);
+    qn_arena_destroy(arena);
+    return status;
 }

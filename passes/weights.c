@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "kernels/eval.h"
 #include "passes/precision.h"
 
 /** Fewest elements of a weight that is compressed when the options do not say. */
@@ -140,11 +141,10 @@ static const char *user_reason(qn_arena *arena, const qn_use *use) {
     return fixed ? fixed : qn_arena_printf(arena, "read by %s", qn_op_row(use->node->op)->name);
 }
 
-qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options *options, const qn_value *v,
-                         const qn_scheme *scheme, qn_weight *out) {
+qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options *options, const qn_value *v, qn_weight *out) {
     const qn_const *c = v->constant;
     int64_t least = options->min_compress_elems > 0 ? options->min_compress_elems : DEFAULT_MIN_ELEMS;
-    *out = (qn_weight){.axis = -1, .reason = ""};
+    *out = (qn_weight){.axis = -1, .sum_axis = -1, .reason = ""};
     if (!qn_dtype_is_float(c->dtype)) {
         out->reason = "not a float";
         return QN_OK;
@@ -153,7 +153,6 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
         out->reason = "an output of the model";
         return QN_OK;
     }
-    int32_t sum = -1;
     bool first = true, clash = false;
     for (int32_t i = 0; i < v->n_uses; i++) {
         const qn_node *node = v->uses[i].node;
@@ -169,28 +168,31 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
         clash = clash || (!first && axis != out->axis);
         out->axis = axis;
         if (first)
-            (void)weight_axis(node, v->uses[i].index, true, &sum);
+            (void)weight_axis(node, v->uses[i].index, true, &out->sum_axis);
         first = false;
     }
-    if (qn_const_numel(c) < least) {
-        out->reason = qn_arena_printf(arena, "under %" PRId64 " elements", least);
-        return out->reason ? QN_OK : qn_fail_memory(ctx, 0, "a reason");
-    }
-    if (c->dtype == QN_F64) {
-        out->reason = "float64";
-        return QN_OK;
-    }
-    out->compress = !first;
-    if (first) {
-        out->reason = "read by nothing";
-    } else if (scheme->block > 0 && c->dims[sum] >= MIN_SUM) {
-        out->axis = sum;
-        out->block = scheme->block;
-    } else if (clash || (!scheme->per_channel && scheme->block == 0)) {
+    if (clash)
         out->axis = -1;
-        out->reason = scheme->block > 0 || scheme->per_channel ? "by tensor: its readers have different channel axes" : "";
-    } else if (scheme->block > 0) {
-        out->reason = "by channel: under 16 elements along the axis that is summed";
-    }
+    if (c->dtype == QN_F64)
+        out->reason = "float64";
+    else if (first)
+        out->reason = "read by nothing";
+    else if (qn_const_numel(c) < least)
+        out->reason = qn_arena_printf(arena, "under %" PRId64 " elements", least);
+    if (!out->reason)
+        return qn_fail_memory(ctx, 0, "a reason");
+    out->is_weight = !out->reason[0];
+    out->is_small = !out->is_weight && !first && c->dtype != QN_F64;
+    return QN_OK;
+}
+
+qn_status qn_weight_numbers(qn_context *ctx, qn_arena *arena, const qn_const *c, const float **out) {
+    qn_tensor t;
+    float *wide;
+    QN_TRY(qn_const_eval(ctx, arena, c, &t));
+    QN_NEW_ARRAY(ctx, arena, wide, qn_const_numel(c) + 1);
+    const qn_const dense = {.dtype = c->dtype, .rank = 1, .dims = {qn_const_numel(c)}, .axis = -1, .part = {{t.data, t.n_bytes}}};
+    QN_TRY(qn_const_decode(ctx, &dense, 0, qn_const_numel(c), wide));
+    *out = wide;
     return QN_OK;
 }

@@ -5,10 +5,12 @@
 #include <string.h>
 
 static bool read_bounds(const cli_args *args, compare_bounds *b) {
-    *b = (compare_bounds){NAN, NAN, NAN, NAN, NAN, NAN};
+    *b = (compare_bounds){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     return cli_double(args, "min-cosine", &b->min_cosine) && cli_double(args, "min-sqnr", &b->min_sqnr) &&
            cli_double(args, "max-abs", &b->max_abs) && cli_double(args, "max-rel", &b->max_rel) &&
-           cli_double(args, "rtol", &b->rtol) && cli_double(args, "atol", &b->atol);
+           cli_double(args, "rtol", &b->rtol) && cli_double(args, "atol", &b->atol) &&
+           cli_double(args, "max-kl", &b->max_kl) && cli_double(args, "min-top1", &b->min_top1) &&
+           cli_double(args, "max-loss-increase", &b->max_loss_increase);
 }
 
 static qn_status find_mask(const cli_args *args, const qn_arrays *golden, const qn_tensor **mask) {
@@ -22,7 +24,8 @@ static qn_status find_mask(const cli_args *args, const qn_arrays *golden, const 
     return *mask ? QN_OK : (qn_status)cli_usage("compare: --mask %s: the golden has no 'in.%s'", name, name);
 }
 
-static qn_status compare_all(qn_context *ctx, const cli_args *args, const qn_arrays *golden, compare_result *result) {
+static qn_status compare_all(qn_context *ctx, const cli_args *args, const qn_arrays *golden, const compare_logits *logits,
+                             compare_result *result) {
     bool layers = cli_flag(args, "layers");
     compare_run *reference = NULL;
     const qn_tensor *mask;
@@ -42,7 +45,7 @@ static qn_status compare_all(qn_context *ctx, const cli_args *args, const qn_arr
         status = compare_run_model(ctx, args, variant->file, golden, golden ? NULL : reference, layers, &run);
         variant->bytes = run ? compare_bytes(run) : 0;
         if (status == QN_OK)
-            status = compare_runs(ctx, args, reference, run, mask, &result->bounds, variant);
+            status = compare_runs(ctx, args, reference, run, mask, &result->bounds, logits, variant);
         /* Names of layers and outputs belong to the run: results are copied out before it goes. */
         if (status == QN_OK)
             status = compare_keep_names(variant);
@@ -79,6 +82,7 @@ static int run(const cli_args *args) {
     if (!ctx)
         return QN_USAGE;
     qn_arrays *golden = NULL;
+    compare_logits logits = {0};
     result.variants = calloc((size_t)result.n_variants, sizeof *result.variants);
     int code = result.variants ? QN_OK : cli_usage("out of memory");
     if (code == QN_OK && golden_path) {
@@ -87,12 +91,16 @@ static int run(const cli_args *args) {
             code = cli_fail(ctx, status);
     }
     if (code == QN_OK)
-        code = (int)compare_all(ctx, args, golden, &result);
+        code = (int)compare_logits_read(ctx, args, &logits);
+    result.top_k = logits.options.top_k;
+    if (code == QN_OK)
+        code = (int)compare_all(ctx, args, golden, &logits, &result);
     if (code == QN_OK)
         code = finish(ctx, args, &result);
     for (int i = 0; result.variants && i < result.n_variants; i++)
         compare_variant_free(&result.variants[i]);
     free(result.variants);
+    compare_logits_free(&logits);
     qn_arrays_destroy(golden);
     qn_context_destroy(ctx);
     return code;
@@ -113,6 +121,12 @@ static const qn_option g_options[] = {
     {"max-rel", 0, "X", false, "fail when an element is off by more than X times the output's\nlargest magnitude"},
     {"rtol", 0, "X", false, "fail when |v - r| > atol + rtol |r| anywhere"},
     {"atol", 0, "X", false, "see --rtol"},
+    {"logits", 0, "OUTPUT", false, "compare an output [..., classes] as logits too: KL divergence (nats),\ntop-1 and top-k agreement; '*': the first with two dimensions"},
+    {"targets", 0, "FILE", false, "an .npy of class ids, one a position: loss (nats) and perplexity of\nreference and variants; -100 does not count"},
+    {"top-k", 0, "K", false, "of how many classes the agreement is (5)"},
+    {"max-kl", 0, "X", false, "fail when the mean divergence is above X nats"},
+    {"min-top1", 0, "X", false, "fail when the share of positions with the same first class is below X"},
+    {"max-loss-increase", 0, "X", false, "fail when the loss is more than X nats above the reference's"},
     {"runs", 'n', "N", false, "time N more runs of each and show the median"},
     {"summary", 0, NULL, false, "only the table with a line a file"},
     {"report", 0, "OUT.html", false, "also write a page with tables and, with --layers, a chart"},
@@ -123,6 +137,7 @@ static const qn_example g_examples[] = {
     {"fail the build when fp16 is off", "quern compare model.onnx fp16.quern --min-cosine 0.999 --min-sqnr 40"},
     {"against stored outputs", "quern compare --golden golden0.npz fp32.quern --max-rel 1e-4"},
     {"on a photo of your own", "quern compare depth-fp32.quern depth-int8.quern --image photo.jpg"},
+    {"a language model: divergence and perplexity", "quern compare gpt2.onnx gpt2-int4.quern --input ids.npz --targets next.npy --max-kl 0.01"},
     {"which layer is it?", "quern compare model.onnx fp16.quern --layers --report layers.html"},
     {NULL, NULL},
 };

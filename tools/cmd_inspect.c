@@ -28,23 +28,6 @@ static json_t *json_preprocess(const qn_model *model) {
                      p.mean[1], p.mean[2], "std", p.std[0], p.std[1], p.std[2]);
 }
 
-static json_t *json_weights(const qn_weight_info *rows, int32_t n) {
-    json_t *list = json_array();
-    for (int32_t i = 0; i < n; i++) {
-        qn_tensor shape = {.rank = rows[i].rank};
-        for (int32_t k = 0; k < rows[i].rank; k++)
-            shape.dims[k] = rows[i].dims[k];
-        json_t *row = json_object();
-        json_object_set_new(row, "name", json_string(rows[i].name));
-        json_object_set_new(row, "dtype", json_string(qn_dtype_name(rows[i].dtype)));
-        json_object_set_new(row, "storage", json_string(rows[i].storage));
-        json_object_set_new(row, "shape", cli_json_shape(&shape));
-        json_object_set_new(row, "bytes", json_integer((json_int_t)rows[i].bytes));
-        json_array_append_new(list, row);
-    }
-    return list;
-}
-
 static int print_json(qn_context *ctx, const cli_args *args, qn_model *model, const qn_summary *s) {
     json_t *top = json_object(), *ops = json_object(), *storage = json_array(), *dims = json_array();
     json_object_set_new(top, "file", json_string(cli_operand(args, 0)));
@@ -82,7 +65,7 @@ static int print_json(qn_context *ctx, const cli_args *args, qn_model *model, co
             json_decref(top);
             return cli_fail(ctx, status);
         }
-        json_object_set_new(top, "weights", json_weights(rows, n));
+        json_object_set_new(top, "weights", inspect_json_weights(rows, n));
     }
     if (cli_flag(args, "nodes")) {
         char *text;
@@ -170,15 +153,8 @@ static qn_status print_weights(qn_context *ctx, qn_model *model) {
     qn_status status = qn_model_weights(ctx, model, &rows, &n);
     if (status != QN_OK)
         return status;
-    printf("\n  %-12s %-20s %12s  %s\n", "storage", "shape", "bytes", "name");
-    for (int32_t i = 0; i < n; i++) {
-        char shape[128] = "[";
-        size_t at = 1;
-        for (int32_t k = 0; k < rows[i].rank; k++)
-            at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%lld", k ? "," : "", (long long)rows[i].dims[k]);
-        snprintf(shape + at, sizeof shape - at, "]");
-        printf("  %-12s %-20s %12llu  %s\n", rows[i].storage, shape, (unsigned long long)rows[i].bytes, rows[i].name);
-    }
+    printf("\n");
+    inspect_print_weights(rows, n);
     return QN_OK;
 }
 
@@ -241,7 +217,7 @@ static int run(const cli_args *args) {
 
 static const qn_option g_options[] = {
     {"nodes", 0, NULL, false, "the whole graph as text, one node a line, with shapes"},
-    {"weights", 'w', NULL, false, "every constant: storage, shape, bytes"},
+    {"weights", 'w', NULL, false, "every constant: scheme or storage, shape, bytes, bits a weight, SQNR,\nand why it was left alone"},
     {"tensors", 0, NULL, false, "the tensors that a checkpoint stores, in place of its graph; so also for a\nsafetensors file without --nodes or --dot"},
     {"dot", 0, NULL, false, "the graph for Graphviz, and nothing else"},
     {"dim", 0, "NAME=RANGE", true, "bind a dimension: batch=1..64, height=14..2072:14, seq=32|128"},

@@ -69,6 +69,8 @@ void compare_print(const compare_result *result, bool details) {
         printf("  %-*s %12s %12s %12s %8s %11s\n", width, "output", "max_abs", "max_rel", "rmse", "SQNR dB", "cosine");
         for (int i = 0; i < variant->n_outputs; i++)
             print_row(&variant->outputs[i], width);
+        for (int i = 0; i < variant->n_outputs; i++)
+            compare_logits_print(&variant->outputs[i], result->top_k);
         if (!variant->layers)
             continue;
         width = widest(variant->layers, variant->n_layers);
@@ -98,6 +100,7 @@ static json_t *json_rows(const compare_row *rows, int n) {
         json_object_set_new(row, "first_not_finite", c->first_bad < 0 ? json_null() : json_integer(c->first_bad));
         json_object_set_new(row, "pass", json_boolean(rows[i].pass));
         json_object_set_new(row, "why", json_string(rows[i].why));
+        compare_logits_json(&rows[i], row);
         json_array_append_new(list, row);
     }
     return list;

@@ -170,28 +170,27 @@ qn_status compare_run_golden(const qn_arrays *golden, compare_run **out) {
 
 /* ---- two runs ------------------------------------------------------------------------------------- */
 
-static bool broke(compare_row *row, const char *what, double value, const char *relation, double bound) {
+void compare_broke(compare_row *row, const char *what, double value, const char *relation, double bound) {
     if (row->pass)
         snprintf(row->why, sizeof row->why, "%s %.6g, bound %s %.6g", what, value, relation, bound);
     row->pass = false;
-    return true;
 }
 
 void compare_judge(compare_row *row, const compare_bounds *b) {
     const qn_comparison *c = &row->numbers;
     row->pass = true;
     if (c->first_bad >= 0)
-        broke(row, "NaN or infinity at element", (double)c->first_bad, "is", -1);
+        compare_broke(row, "NaN or infinity at element", (double)c->first_bad, "is", -1);
     if (!isnan(b->min_cosine) && c->cosine < b->min_cosine)
-        broke(row, "cosine", c->cosine, ">=", b->min_cosine);
+        compare_broke(row, "cosine", c->cosine, ">=", b->min_cosine);
     if (!isnan(b->min_sqnr) && c->sqnr_db < b->min_sqnr)
-        broke(row, "SQNR dB", c->sqnr_db, ">=", b->min_sqnr);
+        compare_broke(row, "SQNR dB", c->sqnr_db, ">=", b->min_sqnr);
     if (!isnan(b->max_abs) && c->max_abs > b->max_abs)
-        broke(row, "max_abs", c->max_abs, "<=", b->max_abs);
+        compare_broke(row, "max_abs", c->max_abs, "<=", b->max_abs);
     if (!isnan(b->max_rel) && c->max_rel > b->max_rel)
-        broke(row, "max_rel", c->max_rel, "<=", b->max_rel);
+        compare_broke(row, "max_rel", c->max_rel, "<=", b->max_rel);
     if ((!isnan(b->rtol) || !isnan(b->atol)) && c->n_mismatch > 0)
-        broke(row, "elements outside atol + rtol|r|", (double)c->n_mismatch, "is", 0);
+        compare_broke(row, "elements outside atol + rtol|r|", (double)c->n_mismatch, "is", 0);
 }
 
 /* One byte an element of t from a mask over its leading dimensions; NULL when the mask does not fit or is not given. */
@@ -208,16 +207,18 @@ static uint8_t *spread_mask(qn_context *ctx, const qn_tensor *mask, const qn_ten
     return bytes;
 }
 
-static qn_status compare_one(qn_context *ctx, const compare_bounds *b, const qn_tensor *mask, const named *r,
-                             const named *v, compare_row *row) {
+static qn_status compare_one(qn_context *ctx, const compare_bounds *b, const qn_tensor *mask, const compare_logits *logits,
+                             const named *r, const named *v, bool *done, compare_row *row) {
     uint8_t *bytes = spread_mask(ctx, mask, &r->tensor);
     qn_compare_options options = {.rtol = isnan(b->rtol) ? 0 : b->rtol, .atol = isnan(b->atol) ? 0 : b->atol,
                                   .mask = bytes};
     *row = (compare_row){.name = r->name, .node = v->node};
     qn_status status = qn_tensor_compare(ctx, &r->tensor, &v->tensor, &options, &row->numbers);
-    free(bytes);
     if (status == QN_OK)
         compare_judge(row, b);
+    if (status == QN_OK && logits)
+        status = compare_logits_row(ctx, logits, b, &r->tensor, &v->tensor, bytes, done, row);
+    free(bytes);
     return status;
 }
 
@@ -236,7 +237,7 @@ static bool has_row(const compare_row *rows, int n, const char *name) {
 
 static qn_status compare_layers(qn_context *ctx, const compare_run *reference, const compare_run *variant,
                                 compare_variant *out) {
-    const compare_bounds none = {NAN, NAN, NAN, NAN, NAN, NAN};
+    const compare_bounds none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     named *sorted = calloc((size_t)reference->n_layers + 1, sizeof *sorted);
     out->layers = calloc((size_t)variant->n_layers + 1, sizeof *out->layers);
     if (!sorted || !out->layers) {
@@ -250,7 +251,7 @@ static qn_status compare_layers(qn_context *ctx, const compare_run *reference, c
         const named *r = find_sorted(sorted, reference->n_layers, variant->layers[i].name);
         /* A view of the same value may come under another shape; only what can be compared is. */
         if (r && !has_row(out->layers, out->n_layers, r->name) &&
-            compare_one(ctx, &none, NULL, r, &variant->layers[i], &out->layers[out->n_layers]) == QN_OK)
+            compare_one(ctx, &none, NULL, NULL, r, &variant->layers[i], NULL, &out->layers[out->n_layers]) == QN_OK)
             out->n_layers++;
     }
     free(sorted);
@@ -258,7 +259,8 @@ static qn_status compare_layers(qn_context *ctx, const compare_run *reference, c
 }
 
 qn_status compare_runs(qn_context *ctx, const cli_args *args, const compare_run *reference, const compare_run *variant,
-                       const qn_tensor *mask, const compare_bounds *bounds, compare_variant *out) {
+                       const qn_tensor *mask, const compare_bounds *bounds, const compare_logits *logits, compare_variant *out) {
+    bool done = false;
     out->outputs = calloc((size_t)variant->n_out + 1, sizeof *out->outputs);
     out->pass = true;
     out->run_ms = variant->ms;
@@ -276,7 +278,7 @@ qn_status compare_runs(qn_context *ctx, const cli_args *args, const compare_run 
         if (!r)
             continue;
         compare_row *row = &out->outputs[out->n_outputs];
-        qn_status status = compare_one(ctx, bounds, mask, r, &variant->out[i], row);
+        qn_status status = compare_one(ctx, bounds, mask, logits, r, &variant->out[i], &done, row);
         if (status != QN_OK) {
             fprintf(stderr, "quern: %s: output '%s': %s\n", out->file, variant->out[i].name, qn_context_message(ctx));
             return status;

@@ -14,6 +14,9 @@ typedef struct convert_plan {
     /* what the above points into */
     qn_recipe *recipe;
     const char **keep_fp32, **keep_why;
+    qn_weight_rule *rules;    /* of recipe and command line */
+    char **patterns;          /* [n_patterns], each may be NULL: those of the command line */
+    int n_patterns;
     qn_buf line;             /* the options that say all of it, kept in the package */
 } convert_plan;
 

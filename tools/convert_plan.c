@@ -81,16 +81,55 @@ static qn_status merge_keep(const cli_args *args, convert_plan *p) {
     return QN_OK;
 }
 
+/* Where the scheme of "PATTERN=SCHEME" begins: after a sign of equality that a scheme's name follows; NULL: it is a scheme for all,
+ * as what begins with the name of one is. */
+static const char *scheme_of_rule(qn_context *ctx, const char *text) {
+    if (qn_scheme_is_name(ctx, text))
+        return NULL;
+    for (const char *at = strchr(text, '='); at; at = strchr(at + 1, '='))
+        if (qn_scheme_is_name(ctx, at + 1))
+            return at + 1;
+    return NULL;
+}
+
+/* The recipe's rules, then the command line's; of schemes for all the last. */
+static qn_status merge_weights(qn_context *ctx, const cli_args *args, convert_plan *p) {
+    const int n_recipe = p->options.n_weight_rules;
+    int n_given, n = n_recipe;
+    const char *const *given = cli_list(args, "weights", &n_given);
+    p->rules = calloc((size_t)n_recipe + (size_t)n_given + 1, sizeof *p->rules);
+    p->patterns = calloc((size_t)n_given + 1, sizeof *p->patterns);
+    if (!p->rules || !p->patterns)
+        return (qn_status)(cli_usage("out of memory"), QN_SYSTEM);
+    if (n_recipe)
+        memcpy(p->rules, p->options.weight_rules, (size_t)n_recipe * sizeof *p->rules);
+    for (int i = 0; i < n_given; i++) {
+        const char *scheme = scheme_of_rule(ctx, given[i]);
+        if (!scheme) {
+            p->options.weights = given[i];
+            continue;
+        }
+        char *pattern = p->patterns[i] = strndup(given[i], (size_t)(scheme - given[i]) - 1);
+        if (!pattern)
+            return (qn_status)(cli_usage("out of memory"), QN_SYSTEM);
+        p->rules[n++] = (qn_weight_rule){pattern, scheme};
+    }
+    p->n_patterns = n_given;
+    p->options.weight_rules = p->rules;
+    p->options.n_weight_rules = n;
+    return QN_OK;
+}
+
 /* The least cosine that each precision is expected to keep; see docs/numerics.md. */
 static double least_cosine(const qn_convert_options *o) {
-    if (o->weights || o->precision == QN_BF16)
+    if (o->weights || o->n_weight_rules || o->precision == QN_BF16)
         return 0.99;
     return o->precision == QN_F16 ? 0.999 : 0.999999;
 }
 
 static qn_status read_bounds(const cli_args *args, convert_plan *p) {
     const qn_bounds none = {NAN, NAN, NAN, NAN}, *b = p->recipe ? &p->recipe->bounds : &none;
-    p->bounds = (compare_bounds){b->min_cosine, b->min_sqnr, b->max_abs, b->max_rel, NAN, NAN};
+    p->bounds = (compare_bounds){b->min_cosine, b->min_sqnr, b->max_abs, b->max_rel, NAN, NAN, NAN, NAN, NAN};
     for (int i = 0; g_bounds[i]; i++)
         if (cli_flag(args, g_bounds[i]) && !cli_flag(args, "validate"))
             return (qn_status)cli_usage("convert: --%s bounds what --validate measures: give that too", g_bounds[i]);
@@ -130,6 +169,13 @@ static void put_line(convert_plan *p) {
             put_option(&p->line, "precision", g_precisions[i].name);
     if (o->weights)
         put_option(&p->line, "weights", o->weights);
+    for (int i = 0; i < o->n_weight_rules; i++) {
+        qn_buf rule = QN_BUF_INIT;
+        qn_buf_printf(&rule, "%s=%s", o->weight_rules[i].pattern, o->weight_rules[i].scheme);
+        put_option(&p->line, "weights", rule.data ? rule.data : "");
+        p->line.failed = p->line.failed || rule.failed;
+        qn_buf_free(&rule);
+    }
     if (o->activations)
         put_option(&p->line, "activations", o->activations);
     if (o->min_compress_elems)
@@ -148,7 +194,7 @@ static void put_line(convert_plan *p) {
 
 /* ---- both ------------------------------------------------------------------------------------------------ */
 
-static qn_status read_options(const cli_args *args, convert_plan *p) {
+static qn_status read_options(qn_context *ctx, const cli_args *args, convert_plan *p) {
     long least = (long)p->options.min_compress_elems;
     qn_status status = read_precision(args, p);
     if (status != QN_OK)
@@ -156,14 +202,15 @@ static qn_status read_options(const cli_args *args, convert_plan *p) {
     if (!cli_int(args, "min-elements", 1, 0x7fffffffL, &least))
         return QN_USAGE;
     p->options.min_compress_elems = least;
-    p->options.weights = cli_string(args, "weights", p->options.weights);
     p->options.activations = cli_string(args, "activations", p->options.activations);
     p->options.licence = cli_string(args, "licence", p->options.licence);
     p->options.calibrate = cli_string(args, "calibrate", NULL);
     p->options.stop_after = cli_string(args, "stop-after", NULL);
     p->options.no_passes = cli_flag(args, "no-passes");
     p->options.ship = cli_flag(args, "ship");
-    status = merge_dims(args, p);
+    status = merge_weights(ctx, args, p);
+    if (status == QN_OK)
+        status = merge_dims(args, p);
     if (status == QN_OK)
         status = merge_keep(args, p);
     return status == QN_OK ? read_bounds(args, p) : status;
@@ -177,7 +224,7 @@ qn_status convert_plan_make(qn_context *ctx, const cli_args *args, convert_plan 
         return (qn_status)cli_fail(ctx, status);
     if (p->recipe)
         p->options = p->recipe->options;
-    status = read_options(args, p);
+    status = read_options(ctx, args, p);
     if (status != QN_OK)
         return status;
     put_line(p);
@@ -190,6 +237,10 @@ qn_status convert_plan_make(qn_context *ctx, const cli_args *args, convert_plan 
 
 void convert_plan_free(convert_plan *p) {
     qn_recipe_destroy(p->recipe);
+    for (int i = 0; i < p->n_patterns; i++)
+        free(p->patterns[i]);
+    free(p->patterns);
+    free(p->rules);
     free(p->dims);
     free(p->keep_fp32);
     free(p->keep_why);

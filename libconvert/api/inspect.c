@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- constants of a graph ------------------------------------------------------------------- */
@@ -151,7 +152,10 @@ qn_status qn_model_weights(qn_context *ctx, qn_model *model, const qn_weight_inf
     for (int32_t i = 0; i < *n; i++) {
         const qn_const *c = list[i]->constant;
         out[i] = (qn_weight_info){.name = list[i]->name, .storage = qn_const_storage(model->arena, c), .dtype = c->dtype,
-                                  .rank = c->rank, .bytes = qn_const_bytes(c)};
+                                  .rank = c->rank, .bytes = qn_const_bytes(c), .scheme = c->record ? c->record->scheme : "",
+                                  .reason = c->record ? c->record->reason : "", .sqnr_db = c->record ? c->record->sqnr_db : (double)NAN};
+        const int64_t elements = qn_const_numel(c);
+        out[i].bits_per_weight = elements > 0 ? 8 * (double)out[i].bytes / (double)elements : 0;
         memcpy(out[i].dims, c->dims, sizeof c->dims);
     }
     *rows = out;

@@ -9,6 +9,7 @@
 #include "api/yaml.h"
 #include "base/map.h"
 #include "ir/dim.h"
+#include "quant/observe.h"
 #include "quant/quant.h"
 
 enum { MAX_BYTES = 1 << 20, MAX_ENTRIES = 1000 };
@@ -57,6 +58,10 @@ typedef const char *type_TEXT;
 typedef qn_dtype type_PRECISION;
 typedef const char *type_SCHEME;
 typedef const char *type_ACTIVATIONS;
+typedef struct rules {
+    list pattern, scheme; /* as many of both */
+} rules;
+typedef rules type_RULES;
 typedef int64_t type_COUNT;
 typedef patterns type_PATTERNS;
 typedef list type_RANGES;
@@ -108,9 +113,9 @@ static qn_status read_SCHEME(reader *r, const key_row *row, void *field) {
 }
 
 static qn_status read_ACTIVATIONS(reader *r, const key_row *row, void *field) {
-    if (strcmp(qn_yaml_scalar(&r->yaml), "int8") != 0)
-        return qn_yaml_wrong_kind(&r->yaml, row->name, g_kinds[row->kind].takes);
-    return read_TEXT(r, row, field);
+    qn_activation_scheme scheme;
+    QN_TRY(read_TEXT(r, row, field));
+    return qn_yaml_locate(&r->yaml, qn_activation_scheme_parse(r->yaml.ctx, qn_yaml_scalar(&r->yaml), &scheme));
 }
 
 static qn_status read_number(reader *r, const key_row *row, double *out) {
@@ -194,6 +199,26 @@ static qn_status read_RANGES(reader *r, const key_row *row, void *field) {
         if (!both)
             return qn_fail_memory(r->yaml.ctx, strlen(name) + strlen(range), row->name);
         QN_TRY(append(r, row, field, both));
+    }
+}
+
+static qn_status read_RULES(reader *r, const key_row *row, void *field) {
+    rules *all = field;
+    for (;;) {
+        const char *pattern, *scheme;
+        qn_scheme parsed;
+        QN_TRY(qn_yaml_next(&r->yaml));
+        if (r->yaml.event.type == YAML_MAPPING_END_EVENT)
+            return QN_OK;
+        QN_TRY(qn_yaml_text(&r->yaml, row->name, "patterns as keys", true, &pattern));
+        for (int32_t i = 0; i < all->pattern.n; i++)
+            if (strcmp(all->pattern.items[i], pattern) == 0)
+                return qn_yaml_refuse(&r->yaml, "pattern '%.*s' is given twice", qn_yaml_shown(&r->yaml), qn_yaml_scalar(&r->yaml));
+        QN_TRY(qn_yaml_next(&r->yaml));
+        QN_TRY(qn_yaml_text(&r->yaml, pattern, "a weight scheme", false, &scheme));
+        QN_TRY(qn_yaml_locate(&r->yaml, qn_scheme_parse(r->yaml.ctx, scheme, &parsed)));
+        QN_TRY(append(r, row, &all->pattern, pattern));
+        QN_TRY(append(r, row, &all->scheme, scheme));
     }
 }
 
@@ -286,10 +311,15 @@ static qn_status load(qn_context *ctx, const char *path, qn_arena *arena, qn_rec
     free(data);
     QN_TRY(status);
     const fields *f = &r.fields;
+    qn_weight_rule *weight_rules;
+    QN_NEW_ARRAY(ctx, arena, weight_rules, f->weight_rules.pattern.n + 1);
+    for (int32_t i = 0; i < f->weight_rules.pattern.n; i++)
+        weight_rules[i] = (qn_weight_rule){f->weight_rules.pattern.items[i], f->weight_rules.scheme.items[i]};
     made->arena = arena;
     made->recipe = (qn_recipe){
         .description = f->description, .source = f->source,
         .options = {.precision = f->precision, .weights = f->weights, .activations = f->activations,
+                    .weight_rules = weight_rules, .n_weight_rules = f->weight_rules.pattern.n,
                     .min_compress_elems = f->min_elements, .keep_fp32 = f->keep_fp32.pattern.items,
                     .n_keep_fp32 = f->keep_fp32.pattern.n, .keep_why = f->keep_fp32.why.items, .licence = f->licence},
         .dims = f->dims.items, .n_dims = f->dims.n,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare/metrics.h"
+#include "compare/logits.h"
 
 struct qn_judge {
     const qn_graph *graph;
@@ -121,6 +121,9 @@ void qn_judge_destroy(qn_judge *j) {
     free(j);
 }
 
+bool qn_judge_has_logits(const qn_judge *j) { return j->logits >= 0; }
+int32_t qn_judge_samples(const qn_judge *j) { return j->samples->n; }
+
 /* ---- against it ------------------------------------------------------------------------------------------- */
 
 typedef struct verdict {
@@ -138,29 +141,6 @@ static void add(sums *s, const float *reference, const float *variant, int64_t n
         s->variant += v * v;
         s->difference += (r - v) * (r - v);
     }
-}
-
-static double largest_of(const float *x, int64_t n) {
-    double largest = (double)x[0];
-    for (int64_t i = 1; i < n; i++)
-        largest = (double)x[i] > largest ? (double)x[i] : largest;
-    return largest;
-}
-
-static double log_sum(const float *x, int64_t n, double largest) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += exp((double)x[i] - largest);
-    return largest + log(sum);
-}
-
-/* Divergence of softmax(variant) from softmax(reference), n finite logits each. */
-static double divergence(const float *reference, const float *variant, int64_t n) {
-    const double lr = log_sum(reference, n, largest_of(reference, n)), lv = log_sum(variant, n, largest_of(variant, n));
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += exp((double)reference[i] - lr) * (((double)reference[i] - lr) - ((double)variant[i] - lv));
-    return sum;
 }
 
 static qn_status take(qn_context *ctx, qn_judge *j, int32_t sample, const char *name, void *arg) {
@@ -181,7 +161,7 @@ static qn_status take(qn_context *ctx, qn_judge *j, int32_t sample, const char *
         if (!v->broken)
             add(&v->outputs[i], r, x, n);
         for (int64_t row = 0; i == j->logits && !v->broken && classes > 0 && row < n / classes; row++) {
-            v->kl += divergence(r + row * classes, x + row * classes, classes);
+            v->kl += qn_logits_divergence(r + row * classes, x + row * classes, classes);
             v->positions++;
         }
         free(x);

@@ -8,13 +8,16 @@
 #include "package/proto.h"
 #include "package/shipped.h"
 
-static qn_status check_padding(qn_context *ctx, const uint8_t *bytes, const qn_const *c) {
+static qn_status check_padding(qn_context *ctx, const qn_const *c) {
     size_t offset[QN_MAX_PARTS], n_bytes, n, at = 0;
+    const uint8_t *bytes = NULL; /* the entry's: its first part that has any begins there */
     if (!qn_const_layout(c, offset, &n_bytes))
         return qn_fail(ctx, QN_MALFORMED, "constant '%s': its size does not fit 63 bits", c->name);
     for (int part = 0; part < QN_MAX_PARTS; part++) {
         if (!qn_const_part_bytes(c, part, &n) || n == 0)
             continue;
+        if (!bytes)
+            bytes = c->part[part].data;
         for (; at < offset[part]; at++)
             if (bytes[at] != 0)
                 return qn_fail(ctx, QN_MALFORMED, "constant '%s': padding byte %zu is not zero", c->name, at);
@@ -49,7 +52,7 @@ static qn_status verify(qn_context *ctx, qn_arena *arena, const qn_map *map, int
     QN_NEW_ARRAY(ctx, arena, consts, package->n_constants);
     QN_TRY(qn_proto_constants(ctx, arena, arena, package, &a, consts));
     for (size_t i = 0; i < package->n_constants; i++)
-        QN_TRY(check_padding(ctx, consts[i].part[0].data, &consts[i]));
+        QN_TRY(check_padding(ctx, &consts[i]));
     *n_entries = a.n_entries;
     return QN_OK;
 }

@@ -1,9 +1,9 @@
 /* Affine codes of any width, with or without zero points; the formulas are in quant.h. */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
-#include "base/half.h"
-#include "quant/quant.h"
+#include "quant/scales.h"
 
 bool qn_affine_range(const qn_groups *groups, int64_t first, const float *values, int64_t n, float *least,
                      float *largest, int64_t *bad) {
@@ -24,8 +24,6 @@ bool qn_affine_range(const qn_groups *groups, int64_t first, const float *values
     return true;
 }
 
-static float rounded(float x, qn_dtype dtype) { return dtype == QN_F16 ? qn_f16_to_f32(qn_f32_to_f16(x)) : x; }
-
 /** rne(x / scale) + zero, held in the type's range. */
 static int32_t code_of(const qn_code_type *type, float x, float scale, int32_t zero) {
     const float q = scale != 0 ? rintf(x / scale) : 0, lo = (float)(type->min - zero), hi = (float)(type->max - zero);
@@ -41,7 +39,7 @@ bool qn_affine_fit(const qn_code_type *type, bool symmetric, qn_dtype scale_dtyp
             scale = (-lo >= hi ? lo : hi) / (float)type->min;
         else /* each end divided by itself: their difference may be too large */
             scale = hi / (float)(type->max - type->min) - lo / (float)(type->max - type->min);
-        scales[g] = rounded(scale, scale_dtype);
+        scales[g] = qn_scale_rounded(scale_dtype, scale + 0.0f); /* 0, not -0 */
         zero_points[g] = 0;
         if (!isfinite(scales[g])) {
             *bad = g;
@@ -66,16 +64,38 @@ void qn_affine_encode(const qn_code_type *type, const qn_groups *groups, int64_t
     }
 }
 
+/* Eight codes are `bits` bytes. */
+static void pack_eights(size_t bits, const int8_t *codes, int64_t eights, uint8_t *out) {
+    const uint64_t mask = ((1u << bits) - 1) * (uint64_t)0x0101010101010101;
+    for (int64_t i = 0; i < eights; i++, codes += 8, out += bits) {
+        uint64_t w, packed = 0;
+        memcpy(&w, codes, sizeof w);
+        w &= mask;
+        if (bits == 4) {
+            w = (w | w >> 4) & 0x00ff00ff00ff00ff;
+            w = (w | w >> 8) & 0x0000ffff0000ffff;
+            packed = w | w >> 16;
+        } else {
+            for (size_t k = 0; k < 8; k++)
+                packed |= (w >> 8 * k & 0xff) << bits * k;
+        }
+        memcpy(out, &packed, bits);
+    }
+}
+
 size_t qn_codes_pack(const qn_code_type *type, const int8_t *codes, int64_t first, int64_t n, uint8_t *out) {
     const size_t bits = (size_t)type->bits, offset = (size_t)first * bits % 8;
-    size_t at = offset;
-    if (offset == 0 && n > 0)
-        out[0] = 0;
-    for (int64_t i = 0; i < n; i++, at += bits) {
+    const int64_t done = offset == 0 ? n / 8 * 8 : 0;
+    size_t at = offset + (size_t)done * bits;
+    if (bits == 8)
+        memcpy(out, codes, (size_t)n);
+    else
+        pack_eights(bits, codes, done / 8, out);
+    for (int64_t i = bits == 8 ? n : done; i < n; i++, at += bits) {
         const unsigned word = ((unsigned)(uint8_t)codes[i] & ((1u << bits) - 1)) << at % 8;
         out[at / 8] = (uint8_t)(at % 8 ? out[at / 8] | word : word);
         if (at % 8 + bits > 8)
             out[at / 8 + 1] = (uint8_t)(word >> 8);
     }
-    return (at + 7) / 8;
+    return (offset + (size_t)n * bits + 7) / 8;
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/half.h"
-#include "kernels/eval.h"
+#include "kernels/codec/codec.h"
+#include "quant/affine_tensor.h"
 #include "quant/mask.h"
 #include "quant/palette.h"
 
@@ -28,12 +29,19 @@ static qn_status values_encode(qn_context *ctx, qn_arena *arena, const qn_const 
 
 typedef qn_status (*encode_fn)(qn_context *, qn_arena *, const qn_const *, const float *, qn_bytes *);
 static const encode_fn g_by_encoding[] = {
-    [QN_ENC_DENSE] = values_encode, [QN_ENC_AFFINE] = qn_linear_encode, [QN_ENC_PALETTE] = qn_palette_encode, [QN_ENC_SPARSE] = values_encode};
+    [QN_ENC_DENSE] = values_encode, [QN_ENC_AFFINE] = qn_affine_parts, [QN_ENC_PALETTE] = qn_palette_encode, [QN_ENC_SPARSE] = values_encode};
 
 static size_t bits_of(const qn_const *c) {
     const qn_code_type *type = qn_code_type_of(c->code_dtype);
     return c->encoding == QN_ENC_AFFINE ? (size_t)type->bits
            : c->encoding == QN_ENC_PALETTE ? (size_t)c->bits : 8 * qn_dtype_bytes(c->dtype);
+}
+
+/* blocks[]: PART_MASK, of a bit for each element. */
+static void gather_bits(const uint8_t *elements, int64_t mask_block, int64_t n, uint8_t *blocks) {
+    for (int64_t i = 0; i < n; i += mask_block)
+        if (elements[i / 8] >> i % 8 & 1)
+            blocks[i / mask_block / 8] = (uint8_t)(blocks[i / mask_block / 8] | 1u << i / mask_block % 8);
 }
 
 /* What is pruned is 0 and counts for nothing; of the rest's codes, those that are kept. */
@@ -53,7 +61,10 @@ static qn_status encode_masked(qn_context *ctx, qn_arena *arena, const qn_const 
     QN_NEW_ARRAY(ctx, arena, starts, start_bytes / sizeof *starts + 1);
     QN_NEW_ARRAY(ctx, arena, kept, kept_bytes + 1);
     QN_NEW_ARRAY(ctx, arena, masked, n + 1);
-    QN_TRY(qn_mask_choose(ctx, arena, c, &how, x, mask));
+    if (how.mask)
+        gather_bits(how.mask, c->mask_block, n, mask);
+    else
+        QN_TRY(qn_mask_choose(ctx, arena, c, &how, x, mask));
     qn_mask_starts(mask, n, c->mask_block, starts);
     uint8_t *bits = mask;
     if (c->mask_block > 1) { /* a bit an element */
@@ -79,6 +90,9 @@ static qn_status encode_masked(qn_context *ctx, qn_arena *arena, const qn_const 
 
 qn_status qn_encode(qn_context *ctx, qn_arena *arena, const qn_const *c, const float *x, qn_bytes part[QN_MAX_PARTS]) {
     const int64_t n = qn_const_numel(c);
+    const char *fault = qn_const_encoding_fault(c);
+    if (fault)
+        return qn_fail(ctx, QN_UNSUPPORTED, "tensor '%s' is to have %s", c->name, fault);
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(x[i]))
             return qn_fail(ctx, QN_UNSUPPORTED, "tensor '%s': element %" PRId64 " is not finite: it cannot be quantised", c->name, i);
@@ -87,19 +101,18 @@ qn_status qn_encode(qn_context *ctx, qn_arena *arena, const qn_const *c, const f
     return c->sparse ? encode_masked(ctx, arena, c, x, part) : g_by_encoding[c->encoding](ctx, arena, c, x, part);
 }
 
-double qn_encoded_sqnr(const qn_const *c, const float *x) {
+void qn_encoded_error(const qn_context *ctx, const qn_const *c, const float *x, double *signal, double *noise) {
+    const qn_coded coded = qn_coded_of(ctx, c);
     enum { PIECE = 4096 };
     float stored[PIECE];
     const int64_t n = qn_const_numel(c);
-    double signal = 0, noise = 0;
     for (int64_t at = 0; at < n; at += PIECE) {
         const int64_t m = n - at < PIECE ? n - at : PIECE;
-        qn_const_elements(c, at, m, stored);
+        coded.decode(c, at, m, stored);
         for (int64_t i = 0; i < m; i++) {
             const double v = (double)x[at + i], d = v - (double)stored[i];
-            signal += v * v;
-            noise += d * d;
+            *signal += v * v;
+            *noise += d * d;
         }
     }
-    return noise > 0 ? 10 * log10(signal / noise) : (double)INFINITY;
 }

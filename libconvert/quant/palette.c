@@ -76,6 +76,7 @@ static void scale_elements(qn_palette *p) {
 /* Tables as they are stored. False: a number is too large for the type. */
 static bool round_tables(qn_palette *p) {
     const int64_t n = p->n_tables * p->entries * p->width;
+    p->rounded = false;
     for (int64_t i = 0; i < n; i++) {
         float v = p->lut[i];
         switch (p->c->lut_dtype) {
@@ -86,7 +87,8 @@ static bool round_tables(qn_palette *p) {
         }
         if (!isfinite(v))
             return false;
-        p->lut[i] = v == 0 ? 0.0f : v;
+        p->rounded = p->rounded || v != p->lut[i];
+        p->lut[i] = v;
     }
     return true;
 }

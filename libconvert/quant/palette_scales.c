@@ -83,39 +83,45 @@ typedef struct fit {
     float scale;
 } fit;
 
-/* The table of an element, when there are several. */
-static const float *table_of(const qn_palette *p, int64_t e, int64_t inner) {
-    const int64_t t = p->c->lut_axis < 0 ? 0 : e / inner % p->c->dims[p->c->lut_axis] / p->c->lut_group;
-    return &p->lut[t * p->entries * p->width];
-}
+enum { PIECE = 4096 }; /* a multiple of every width */
 
-static void add_vector(const qn_palette *p, const float *table, int64_t e, const float *scales, float factor, fit *fits) {
-    const int64_t n = p->n - e < p->width ? p->n - e : p->width;
-    int64_t group[4];
-    float v[4] = {0};
-    for (int64_t d = 0; d < n; d++) {
-        group[d] = qn_run_at(&p->groups, e + d, 1).group;
-        const float scale = scales[group[d]] * factor;
-        v[d] = scale != 0 ? p->x[e + d] / scale : 0.0f;
+/* n elements from e on, at most PIECE, whole vectors but at the tensor's end, under one table. */
+static void add_piece(const qn_palette *p, const float *table, int64_t e, int64_t n, const float *scales, float factor, fit *fits) {
+    float v[PIECE + 4] = {0};
+    uint8_t index[PIECE + 4];
+    qn_run run;
+    for (int64_t i = 0; i < n; i += run.n) {
+        run = qn_run_at(&p->groups, e + i, n - i);
+        for (int64_t k = 0; k < run.n; k++) {
+            const float scale = scales[run.group + k * run.step] * factor;
+            v[i + k] = scale != 0 ? p->x[e + i + k] / scale : 0.0f;
+        }
     }
-    const float *entry = &table[qn_palette_nearest(p, table, v) * p->width];
-    for (int64_t d = 0; d < n; d++) {
-        const double w = (double)qn_palette_weight(p, e + d);
-        fits[group[d]].xv += w * (double)p->x[e + d] * (double)entry[d];
-        fits[group[d]].vv += w * (double)entry[d] * (double)entry[d];
+    qn_palette_nearest(p, table, v, (n + p->width - 1) / p->width * p->width, index);
+    for (int64_t i = 0; i < n; i += run.n) {
+        run = qn_run_at(&p->groups, e + i, n - i);
+        for (int64_t k = 0; k < run.n; k++) {
+            fit *f = &fits[run.group + k * run.step];
+            const double w = (double)qn_palette_weight(p, e + i + k),
+                         entry = (double)table[index[(i + k) / p->width] * p->width + (int)((i + k) % p->width)];
+            f->xv += w * (double)p->x[e + i + k] * entry;
+            f->vv += w * entry * entry;
+        }
     }
 }
 
 /* Every element by scales[group] * factor. */
 static void try_factor(const qn_palette *p, const float *scales, float factor, fit *fits) {
     const bool sign = qn_scales_signed(p->c);
-    int64_t inner = 1;
-    for (int32_t d = p->c->lut_axis + 1; p->c->lut_axis >= 0 && d < p->c->rank; d++)
-        inner *= p->c->dims[d];
     for (int64_t g = 0; g < p->n_groups; g++)
         fits[g].xv = fits[g].vv = 0;
-    for (int64_t e = 0; e < p->n; e += p->width)
-        add_vector(p, table_of(p, e, inner), e, scales, factor, fits);
+    for (int64_t t = 0; t < p->n_tables; t++) {
+        const qn_served s = qn_palette_served(p, t);
+        for (int64_t r = 0; r < s.n_runs; r++)
+            for (int64_t at = 0; at < s.length; at += PIECE)
+                add_piece(p, &p->lut[t * p->entries * p->width], s.first + r * s.stride + at,
+                          s.length - at < PIECE ? s.length - at : PIECE, scales, factor, fits);
+    }
     for (int64_t g = 0; g < p->n_groups; g++) {
         fit *f = &fits[g];
         const double gain = f->vv > 0 ? f->xv * f->xv / f->vv : 0;

@@ -6,52 +6,28 @@
 
 #include "base/pool.h"
 #include "quant/kmeans.h"
+#include "quant/lut.h"
+#include "quant/vector_kmeans.h"
 
 /* ---- nearest ------------------------------------------------------------------------------------------------ */
 
-/* The first i with v <= the middle of entries i and i + 1. */
-static int nearest_scalar(const float *table, int entries, float v) {
-    int lo = 0, hi = entries - 1;
-    while (lo < hi) {
-        const int mid = (lo + hi) / 2;
-        if (v <= 0.5f * table[mid] + 0.5f * table[mid + 1])
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
-    while (lo > 0 && table[lo - 1] == table[lo]) /* of equal entries the first */
-        lo--;
-    return lo;
-}
-
-static int nearest_vector(const float *table, int entries, int width, const float *v) {
-    float least = INFINITY;
-    int best = 0;
-    for (int k = 0; k < entries; k++) {
-        float distance = 0;
-        for (int d = 0; d < width; d++) {
-            const float difference = v[d] - table[k * width + d];
-            distance += difference * difference;
-        }
-        if (distance < least) {
-            least = distance;
-            best = k;
-        }
-    }
-    return best;
-}
-
-int qn_palette_nearest(const qn_palette *p, const float *table, const float *v) {
-    return p->width == 1 ? nearest_scalar(table, p->entries, *v) : nearest_vector(table, p->entries, p->width, v);
+void qn_palette_nearest(const qn_palette *p, const float *table, const float *v, int64_t n, uint8_t *index) {
+    if (p->width > 1)
+        qn_nearest_vectors(p->ctx, v, n / p->width, p->width, table, p->entries, index);
+    else if (p->how->scheme.table == QN_TABLE_UNIQUE && !p->rounded)
+        qn_lut_exact(table, p->entries, v, n, index);
+    else
+        qn_lut_nearest(table, p->entries, v, n, index);
 }
 
 /* n elements from e on, a multiple of the width but at the tensor's end. */
 static void choose_run(qn_palette *p, const float *table, int64_t e, int64_t n) {
-    for (int64_t i = 0; i < n; i += p->width) {
-        float v[4] = {0};
-        for (int d = 0; d < p->width && i + d < n; d++)
-            v[d] = p->y[e + i + d];
-        p->index[(e + i) / p->width] = (uint8_t)qn_palette_nearest(p, table, v);
+    const int64_t vectors = n / p->width * p->width;
+    qn_palette_nearest(p, table, p->y + e, vectors, p->index + e / p->width);
+    if (vectors < n) { /* a cut vector: the missing ones are 0 */
+        float last[4] = {0};
+        memcpy(last, p->y + e + vectors, (size_t)(n - vectors) * sizeof *last);
+        qn_palette_nearest(p, table, last, p->width, p->index + (e + vectors) / p->width);
     }
 }
 
@@ -94,8 +70,23 @@ static qn_status gather(const qn_palette *p, int64_t t, gathered *g) {
     return QN_OK;
 }
 
+/* The weight of a vector is the mean of its elements' weights. */
+static qn_status vector_table(qn_palette *p, const gathered *g, float *table) {
+    const int64_t n = g->n / p->width;
+    double error;
+    for (int64_t i = 0; g->weight && i < n; i++) {
+        float sum = 0;
+        for (int d = 0; d < p->width; d++)
+            sum += g->weight[i * p->width + d];
+        g->weight[i] = sum / (float)p->width;
+    }
+    return qn_vector_kmeans(p->ctx, g->y, g->weight, n, p->width, p->entries, 0, table, NULL, &error);
+}
+
 static qn_status kmeans_table(qn_palette *p, const gathered *g, float *table) {
     qn_kmeans_result result;
+    if (p->width > 1)
+        return vector_table(p, g, table);
     if (qn_kmeans_exact(p->kmeans, g->y, g->weight, g->n, p->entries, table, &result))
         return QN_OK;
     return qn_fail_memory(p->ctx, (size_t)g->n * sizeof *g->y, "k-means");
@@ -108,32 +99,21 @@ static qn_status uniform_table(qn_palette *p, const gathered *g, float *table) {
             lo = g->y[i] < lo ? g->y[i] : lo;
             hi = g->y[i] > hi ? g->y[i] : hi;
         }
-    if (lo > hi)
-        lo = hi = 0;
-    for (int k = 0; k < p->entries; k++) /* in double: hi - lo may be too large for float32 */
-        table[k] = (float)((double)lo + ((double)hi - (double)lo) * k / (p->entries - 1));
+    qn_lut_uniform(lo <= hi ? lo : 0, lo <= hi ? hi : 0, p->entries, table);
     return QN_OK;
 }
 
+/* Of what the mask keeps. */
 static qn_status unique_table(qn_palette *p, const gathered *g, float *table) {
-    int n = 0;
-    for (int64_t i = 0; i < g->n; i++) {
-        const float v = g->y[i];
-        int at = 0;
-        if (g->weight && !(g->weight[i] > 0))
-            continue;
-        while (at < n && table[at] < v)
-            at++;
-        if (at < n && table[at] == v)
-            continue;
-        if (n == p->entries)
-            return qn_fail(p->ctx, QN_UNSUPPORTED, "tensor '%s' has more than %d different numbers", p->c->name, p->entries);
-        memmove(table + at + 1, table + at, (size_t)(n - at) * sizeof *table);
-        table[at] = v == 0 ? 0.0f : v;
-        n++;
-    }
-    for (int k = n; k < p->entries; k++)
-        table[k] = n ? table[n - 1] : 0.0f;
+    int64_t n = 0;
+    int count = 0;
+    for (int64_t i = 0; i < g->n; i++)
+        if (!g->weight || g->weight[i] > 0)
+            g->y[n++] = g->y[i];
+    if (!qn_lut_unique(g->y, n, p->entries, table, &count))
+        return qn_fail(p->ctx, QN_UNSUPPORTED, "tensor '%s' has more than %d different numbers", p->c->name, p->entries);
+    for (int k = count; k < p->entries; k++)
+        table[k] = count ? table[count - 1] : 0.0f;
     return QN_OK;
 }
 

@@ -20,6 +20,7 @@ typedef struct qn_palette {
     int64_t n_tables, n_groups; /**< n_groups 0: no scales */
     qn_groups groups;
     float *lut;          /**< [n_tables][entries][width] as stored; scalar tables ascend */
+    bool rounded;        /**< a table has other numbers than were asked for, by its type */
     float *scales;       /**< [n_groups] as stored */
     uint8_t *index;      /**< [ceil(n / width)] */
     qn_kmeans *kmeans;   /**< scratch memory */
@@ -38,8 +39,8 @@ float qn_palette_weight(const qn_palette *p, int64_t e);
 QN_MUST_USE qn_status qn_palette_table(qn_palette *p, int64_t t, float *table);
 /** index[] of all: the nearest entries of the tables. */
 void qn_palette_choose(qn_palette *p);
-/** The nearest entry to v[width] of a table as stored; of equally near ones the first. */
-int qn_palette_nearest(const qn_palette *p, const float *table, const float *v);
+/** index[n / width]: the nearest entries of a table as stored to v[n], n a multiple of the width; of equally near ones the first. */
+void qn_palette_nearest(const qn_palette *p, const float *table, const float *v, int64_t n, uint8_t *index);
 
 /** scales[] to begin with, and after a turn: palette_scales.c. */
 QN_MUST_USE qn_status qn_palette_first_scales(qn_palette *p);

@@ -72,11 +72,12 @@ typedef struct qn_encode_how {
                                    NULL: all count */
 } qn_encode_how;
 
-/** Parse NAME[:OPTION]...: int8, uint8 (by channel when nothing else is said), int4, uint4 (in blocks of 32); per_channel,
- *  per_tensor, block=N (a multiple of 16 from 16 to 256), symmetric, asymmetric (what the unsigned ones always are). Scales
- *  of blocks are float16, others float32. A scheme of the documented list that this version lacks is QN_UNSUPPORTED by
- *  name; any other text is QN_USAGE. */
+/** Parse NAME[:OPTION]...: the names and options of docs/compression.md. What a name says by itself: int8 and narrow floating point a
+ *  scale a channel, narrower integers blocks of 32; scales of blocks are float16, others float32. QN_USAGE names what is unknown, out
+ *  of its range or does not go together. */
 QN_MUST_USE qn_status qn_scheme_parse(qn_context *ctx, const char *text, qn_scheme *out);
+/** The shortest text that parses to the scheme, in the arena; NULL when out of memory. */
+char *qn_scheme_text(qn_arena *arena, const qn_scheme *scheme);
 
 /* Symmetric int8: scale = max|x| / 127 over the group, code = round-half-even(x / scale), -127 .. 127, in float32;
  * the code -128 is not used. x = code * scale, |error| <= scale / 2 (and the rounding of the two float32 operations).

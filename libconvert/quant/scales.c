@@ -6,7 +6,7 @@
 
 #include "base/half.h"
 
-static float rounded(qn_dtype dtype, float x) {
+float qn_scale_rounded(qn_dtype dtype, float x) {
     return dtype == QN_F16 ? qn_f16_to_f32(qn_f32_to_f16(x)) : dtype == QN_BF16 ? qn_bf16_to_f32(qn_f32_to_bf16(x)) : x;
 }
 
@@ -28,7 +28,7 @@ static void put_bits(int bits, uint32_t code, uint8_t *bytes, int64_t i) {
 
 static bool round_floats(const qn_const *c, float *scales, int64_t n, int64_t *bad, void *bytes) {
     for (int64_t g = 0; g < n; g++) {
-        scales[g] = rounded(c->scale_dtype, scales[g]);
+        scales[g] = qn_scale_rounded(c->scale_dtype, scales[g]);
         if (!isfinite(scales[g])) {
             *bad = g;
             return false;
@@ -66,7 +66,7 @@ static bool round_codes(const qn_const *c, const qn_code_type *type, float *scal
         float largest = 0;
         for (int64_t g = first; g < end; g++)
             largest = fabsf(scales[g]) > largest || isnan(scales[g]) ? fabsf(scales[g]) : largest;
-        const float super = rounded(c->super_dtype, largest / (float)type->max);
+        const float super = qn_scale_rounded(c->super_dtype, largest / (float)type->max);
         if (!isfinite(super)) {
             *bad = first;
             return false;
@@ -109,6 +109,12 @@ bool qn_scales_round(const qn_const *c, float *scales, int64_t n, int64_t *bad, 
     return type->is_power ? round_powers(scales, n, bad, bytes) : round_codes(c, type, scales, n, bad, bytes, super_bytes);
 }
 
+qn_status qn_scales_too_large(qn_context *ctx, const qn_const *c, int64_t group) {
+    return qn_fail(ctx, QN_UNSUPPORTED, "tensor '%s' has numbers too large for scales of %s (group %lld): scale=fp32 or scale=bf16 "
+                                        "hold them", c->name, qn_stored_name(c->super_dtype ? c->super_dtype : c->scale_dtype),
+                   (long long)group);
+}
+
 qn_status qn_scales_store(qn_context *ctx, qn_arena *arena, const qn_const *c, float *scales, int64_t n, qn_bytes *part_scales,
                           qn_bytes *part_super) {
     uint8_t *bytes, *super;
@@ -118,9 +124,7 @@ qn_status qn_scales_store(qn_context *ctx, qn_arena *arena, const qn_const *c, f
     QN_NEW_ARRAY(ctx, arena, bytes, part_scales->n + 1);
     QN_NEW_ARRAY(ctx, arena, super, part_super->n + 1);
     if (!qn_scales_round(c, scales, n, &bad, bytes, super))
-        return qn_fail(ctx, QN_UNSUPPORTED, "tensor '%s' has numbers too large for scales of %s (group %lld): scale=fp32 or scale=bf16 "
-                                            "hold them", c->name, qn_stored_name(c->super_dtype ? c->super_dtype : c->scale_dtype),
-                       (long long)bad);
+        return qn_scales_too_large(ctx, c, bad);
     part_scales->data = bytes;
     part_super->data = part_super->n ? super : NULL;
     return QN_OK;

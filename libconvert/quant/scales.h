@@ -4,6 +4,9 @@
 
 #include "quant/quant.h"
 
+/** Rounded to a floating point type; any other: as it is. */
+float qn_scale_rounded(qn_dtype dtype, float x);
+
 /** Round scales[n], n the groups of c, to what c's scale_dtype and super_dtype store, in place, and make the bytes of the two
  *  parts in `arena` (part_super is empty with one level).
  *
@@ -18,6 +21,9 @@ bool qn_scales_round(const qn_const *c, float *scales, int64_t n, int64_t *bad, 
 /** The same with room for the bytes from `arena`; QN_UNSUPPORTED names tensor, type and an option that helps. */
 QN_MUST_USE qn_status qn_scales_store(qn_context *ctx, qn_arena *arena, const qn_const *c, float *scales, int64_t n,
                                       qn_bytes *part_scales, qn_bytes *part_super);
+
+/** QN_UNSUPPORTED: the scale of a group is too large for its type; says what helps. */
+QN_MUST_USE qn_status qn_scales_too_large(qn_context *ctx, const qn_const *c, int64_t group);
 
 /** The percentile (0..100) of v[n], n > 0, which it sorts: between the two numbers that it falls between, in proportion (numpy's
  *  "linear"). */

@@ -51,14 +51,15 @@ static void put_constraints(qn_buf *out, const key *k) {
         for (size_t i = 0; i < sizeof g_precisions / sizeof g_precisions[0]; i++)
             qn_buf_printf(out, "%s\"%s\"", i ? ", " : "", g_precisions[i]);
         qn_buf_puts(out, "]");
-    } else if (is(k, "ACTIVATIONS")) {
-        qn_buf_puts(out, ", \"enum\": [\"int8\"]");
     } else if (is(k, "PATTERNS")) {
         qn_buf_puts(out, ", \"maxItems\": 1000, \"items\": {\"anyOf\": [{\"type\": \"string\", \"minLength\": 1},\n"
                          "     {\"type\": \"object\", \"required\": [\"pattern\"], \"additionalProperties\": false,\n"
                          "     \"properties\": {\n");
         put_properties(out, "KEEP", "      ");
         qn_buf_puts(out, "     }}]}");
+    } else if (is(k, "RULES")) {
+        qn_buf_puts(out, ", \"maxProperties\": 1000, \"propertyNames\": {\"minLength\": 1},\n     "
+                         "\"additionalProperties\": {\"type\": \"string\", \"minLength\": 1}");
     } else if (is(k, "RANGES")) {
         qn_buf_puts(out, ", \"maxProperties\": 1000, \"propertyNames\": {\"minLength\": 1},\n     \"additionalProperties\": "
                          "{\"type\": [\"string\", \"integer\"], \"minLength\": 1}");

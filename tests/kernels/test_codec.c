@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/half.h"
 #include "kernels/eval.h"
+#include "tests/kernels/encoded.h"
 #include "tests/test.h"
 
 static const char *const g_isas[] = {"scalar", "avx2", "avx512", "neon"};
@@ -101,11 +102,46 @@ QN_TEST(kernels_codec_is_the_definition) {
     }
 }
 
-/* y = x w with w encoded, [K, N] or [N, K]. */
-static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int64_t n, int64_t k, bool turned,
-                          int64_t block, int32_t axis) {
-    const int64_t dims[2] = {turned ? n : k, turned ? k : n};
-    stored *s = make(code, block && n % 5 ? QN_F16 : QN_F32, symmetric, axis, block, 2, dims);
+static void expect_same(const qn_const *c, int isa, int64_t first, const float *got, const float *want, int64_t n) {
+    for (int64_t e = 0; e < n; e++)
+        if (!qn_test_same(got[e], want[e]))
+            fail_msg("%s: %s: element %lld is %a, not %a", g_isas[isa], qn_test_encoding_text(c), (long long)(first + e),
+                     (double)got[e], (double)want[e]);
+}
+
+/* Every encoding: the whole and parts that begin anywhere, and nothing behind them is written. */
+QN_TEST(kernels_codec_is_the_definition_of_every_encoding) {
+    enum { N = 3 * 9 * 130 };
+    static const int64_t shapes[][3] = {{2, 5, 33}, {3, 9, 130}, {3, 4, 64}, {1, 700, 1}, {2, 3, 1}};
+    static float want[N + 1], got[N + 1];
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++) {
+        qn_context *ctx = context_of(isa, 2);
+        for (int i = 0; i < QN_TEST_ENCODINGS; i++) {
+            qn_const fields;
+            if (!qn_test_encoding(i, shapes[i % 5], &fields))
+                continue;
+            qn_test_encoded *t = qn_test_encoded_make(&fields, (uint64_t)i, false);
+            const qn_coded coded = qn_coded_of(ctx, &t->c);
+            const int64_t n = qn_const_numel(&t->c);
+            ASSERT_OK(ctx, qn_const_decode(ctx, &t->c, 0, n, want));
+            qn_codec_expand(ctx, &coded, 0, n, got);
+            expect_same(&t->c, isa, 0, got, want, n);
+            for (int64_t k = 0; k < 4; k++) {
+                const int64_t first = (i * 29 + k * 411) % n, m = 1 + (i + k * 57) % (n - first);
+                got[m] = 7.0f;
+                coded.decode(&t->c, first, m, got);
+                expect_same(&t->c, isa, first, got, want + first, m);
+                assert_true(got[m] == 7.0f);
+            }
+            qn_test_encoded_free(t);
+        }
+        qn_context_destroy(ctx);
+    }
+}
+
+/* y = x w with w encoded, [K, N] or [N, K]. A sum of products that hold a NaN or an infinity is one. */
+static void check_matrix(int isa, const qn_const *c, int64_t m, bool turned) {
+    const int64_t n = c->dims[!turned], k = c->dims[turned];
     float *x = malloc((size_t)(m * k) * 4), *w = malloc((size_t)(n * k) * 4), *y = malloc((size_t)(m * n) * 4);
     float *first = malloc((size_t)(m * n) * 4);
     for (int64_t i = 0; i < m * k; i++)
@@ -113,11 +149,11 @@ static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int
     for (int threads = 1; threads <= 3; threads++) {
         qn_context *ctx = context_of(isa, threads);
         qn_arena *arena = qn_arena_create();
-        ASSERT_OK(ctx, qn_const_decode(ctx, &s->c, 0, n * k, w));
+        ASSERT_OK(ctx, qn_const_decode(ctx, c, 0, n * k, w));
         qn_tensor in[2] = {{.dtype = QN_F32, .rank = 2, .dims = {m, k}, .data = x},
-                           {.dtype = QN_F32, .rank = 2, .dims = {dims[0], dims[1]}}};
+                           {.dtype = QN_F32, .rank = 2, .dims = {c->dims[0], c->dims[1]}}};
         qn_tensor out = {.dtype = QN_F32, .rank = 2, .dims = {m, n}, .data = y};
-        const qn_const *consts[2] = {NULL, &s->c};
+        const qn_const *consts[2] = {NULL, c};
         qn_attr attr = {.name = "trans_w", .kind = QN_ATTR_INT, .n = 1, .as.i = turned};
         const qn_node node = {.op = QN_OP_Linear, .attrs = &attr, .n_attrs = 1};
         const qn_kernel_args args = {.ctx = ctx,
@@ -138,10 +174,10 @@ static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int
                     sum += term;
                     size += fabs(term);
                 }
-                if (!(fabs((double)y[i * n + j] - sum) <= (double)(k + 2) * 0x1p-24 * size))
-                    fail_msg("%s %s %lld x %lld x %lld block %lld: element %lld, %lld is %g, not %g", g_isas[isa],
-                             qn_code_type_of(code)->name, (long long)m, (long long)n, (long long)k, (long long)block,
-                             (long long)i, (long long)j, (double)y[i * n + j], sum);
+                const double got = (double)y[i * n + j];
+                if (!(fabs(got - sum) <= (double)(k + 2) * 0x1p-24 * size) && !(isnan(sum) && isnan(got)) && !(got == sum))
+                    fail_msg("%s %s %lld x %lld x %lld: element %lld, %lld is %g, not %g", g_isas[isa], qn_test_encoding_text(c),
+                             (long long)m, (long long)n, (long long)k, (long long)i, (long long)j, got, sum);
             }
         if (threads == 1)
             memcpy(first, y, (size_t)(m * n) * 4);
@@ -149,7 +185,15 @@ static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int
         qn_arena_destroy(arena);
         qn_context_destroy(ctx);
     }
-    unmake(s), free(x), free(w), free(y), free(first);
+    free(x), free(w), free(y), free(first);
+}
+
+static void check_product(int isa, qn_dtype code, bool symmetric, int64_t m, int64_t n, int64_t k, bool turned,
+                          int64_t block, int32_t axis) {
+    const int64_t dims[2] = {turned ? n : k, turned ? k : n};
+    stored *s = make(code, block && n % 5 ? QN_F16 : QN_F32, symmetric, axis, block, 2, dims);
+    check_matrix(isa, &s->c, m, turned);
+    unmake(s);
 }
 
 QN_TEST(kernels_codec_products) {
@@ -197,4 +241,117 @@ QN_TEST(kernels_codec_dots_at_the_ends) {
         check_product(isa, QN_I4, true, 25, 40, 130, true, 32, 1); /* ... and packing */
         check_product(isa, QN_I8, true, 2, 3, 0, true, 0, 0);
     }
+}
+
+/* ---- other encodings ------------------------------------------------------------------------------------------- */
+
+static qn_const matrix_fields(int64_t n, int64_t k) {
+    return (qn_const){.dtype = QN_F32, .rank = 2, .dims = {n, k}, .axis = -1, .lut_axis = -1, .name = "w"};
+}
+
+/* Codes and scales of every type that a dot function reads, or that is decoded; `has_dot`: where rows end at a byte. */
+static void check_encoded(int isa, const qn_const *fields, int64_t m, bool turned, bool has_dot) {
+    qn_test_encoded *t = qn_test_encoded_make(fields, (uint64_t)(m + fields->dims[1] * 7 + fields->block), true);
+    qn_context *ctx = context_of(isa, 1);
+    const bool dot = qn_coded_of(ctx, &t->c).dot != NULL;
+    if (dot != has_dot)
+        fail_msg("%s: %s: %s", g_isas[isa], qn_test_encoding_text(&t->c), dot ? "has a dot function" : "has no dot function");
+    check_matrix(isa, &t->c, m, turned);
+    qn_test_encoded_free(t);
+    qn_context_destroy(ctx);
+}
+
+static const struct {
+    qn_dtype dtype, super;
+    int64_t super_block;
+} g_scales[] = {{QN_F32, QN_NONE, 0}, {QN_F16, QN_NONE, 0}, {QN_BF16, QN_NONE, 0},
+                {QN_F8E8M0, QN_NONE, 0}, {QN_U6, QN_F16, 8}, {QN_I8, QN_F32, 0}};
+
+static void set_scales(qn_const *f, int kind, int64_t block) {
+    f->scale_dtype = g_scales[kind].dtype;
+    f->super_dtype = g_scales[kind].super;
+    f->super_block = g_scales[kind].super_block;
+    f->axis = block > 0 ? 1 : kind % 2 ? 0 : -1;
+    f->block = block;
+}
+
+QN_TEST(kernels_codec_dots_of_every_code) {
+    static const qn_dtype codes[] = {QN_I2, QN_U2, QN_I3, QN_U3, QN_I4, QN_U4, QN_I6, QN_U6, QN_I8, QN_U8,
+                                     QN_F4E2M1, QN_F8E4M3, QN_F8E5M2, QN_F6E2M3};
+    static const int64_t depths[] = {8, 24, 72, 136, 264, 520, 1032, 4608}, blocks[] = {0, 16, 32, 64, 128, 256, 512};
+    enum { CODES = 14, SCALES = 6, DEPTHS = 8, BLOCKS = 7 };
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++)
+        for (int i = 0; i < CODES * SCALES * BLOCKS * 2; i++) {
+            const qn_code_type *type = qn_code_type_of(codes[i % CODES]);
+            const int64_t block = blocks[i / CODES / SCALES % BLOCKS];
+            qn_const f = matrix_fields(1 + i % 5, depths[i * 3 % DEPTHS]);
+            f.encoding = QN_ENC_AFFINE;
+            f.code_dtype = type->dtype;
+            f.symmetric = i / CODES / SCALES / BLOCKS == 0 || !type->is_integer;
+            set_scales(&f, i / CODES % SCALES, block);
+            check_encoded(isa, &f, 1 + i % 5, true, type->is_integer || type->bits != 6);
+        }
+}
+
+QN_TEST(kernels_codec_dots_of_palettes) {
+    static const int64_t depths[] = {8, 24, 72, 136, 520, 1032, 4608}, blocks[] = {0, 32, 64, 256};
+    static const qn_dtype tables[] = {QN_F32, QN_F16, QN_BF16, QN_I8};
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++)
+        for (int i = 0; i < 8 * 7 * 4 * 3; i++) {
+            qn_const f = matrix_fields(1 + i % 7, depths[i / 8 % 7]);
+            f.encoding = QN_ENC_PALETTE;
+            f.bits = 1 + i % 8;
+            f.width = 1;
+            f.lut_dtype = tables[i / 56 % 4];
+            f.lut_axis = i % 3 ? 0 : -1;
+            f.lut_group = i % 3;
+            if (i / 224 > 0 || f.lut_dtype == QN_I8)
+                set_scales(&f, i % 6, i / 224 == 1 ? 0 : blocks[i % 4]);
+            check_encoded(isa, &f, 1 + i % 4, true, f.bits <= 4 || f.bits == 6);
+        }
+}
+
+/* Decoded a band at a time: vectors, masks, blocks of two dimensions, tables along the depth; turned or not. */
+QN_TEST(kernels_codec_products_of_what_has_no_dot) {
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++)
+        for (int i = 0; i < 8 * 6 * 2; i++) {
+            static const int64_t rows[] = {1, 2, 4, 5, 30, 33};
+            const bool turned = i / 48 != 0;
+            qn_const f = matrix_fields(turned ? 9 : 1100, turned ? 1100 : 9);
+            f.encoding = i % 8 < 4 ? QN_ENC_PALETTE : i % 8 < 7 ? QN_ENC_AFFINE : QN_ENC_SPARSE;
+            f.sparse = i % 8 == 3 || i % 8 >= 6;
+            f.mask_block = f.sparse ? 1 << i % 3 : 0;
+            f.code_dtype = f.encoding == QN_ENC_AFFINE ? QN_I8 : QN_NONE;
+            f.symmetric = f.encoding == QN_ENC_AFFINE;
+            if (f.encoding == QN_ENC_PALETTE) {
+                f.bits = 4 + i % 5;
+                f.width = i % 8 == 3 ? 1 : i % 2 ? 4 : 2;
+                f.lut_dtype = QN_F16;
+                f.lut_axis = i % 8 == 2 ? !turned : -1;
+                f.lut_group = f.lut_axis >= 0 ? 4 : 0;
+            }
+            if (f.encoding == QN_ENC_AFFINE) {
+                set_scales(&f, i % 6, 4);
+                f.axis2 = 0;
+                f.block2 = i % 8 == 4 ? 8 : 0;
+            }
+            if (qn_const_encoding_fault(&f) == NULL)
+                check_encoded(isa, &f, rows[i / 8 % 6], turned, false);
+        }
+}
+
+/* A NaN of E4M3 is one in the sums of its row, at any place and in no other row. */
+QN_TEST(kernels_codec_dots_keep_nan) {
+    for (int isa = 0; isa < (int)(sizeof g_isas / sizeof g_isas[0]); isa++)
+        for (int64_t at = 0; at < 3 * 200; at += 7) {
+            qn_const f = matrix_fields(3, 200);
+            f.encoding = QN_ENC_AFFINE;
+            f.code_dtype = QN_F8E4M3;
+            f.symmetric = true;
+            set_scales(&f, 0, 16);
+            qn_test_encoded *t = qn_test_encoded_make(&f, 3, true);
+            ((uint8_t *)t->bytes[0])[at] = at % 2 ? 0x7f : 0xff;
+            check_matrix(isa, &t->c, 1 + at % 4, true);
+            qn_test_encoded_free(t);
+        }
 }

@@ -1,5 +1,6 @@
 /* Encodings: elements against the definition written out, in every split of the range. */
 #include "kernels/eval.h"
+#include "tests/kernels/encoded.h"
 #include "tests/test.h"
 
 #include "base/half.h"
@@ -141,5 +142,45 @@ QN_TEST(kernels_decode_refused) {
     s->c.part[QN_PART_SCALES].n = 16;
     ASSERT_FAILS(ctx, QN_MALFORMED, "part 1 has 16 bytes, its shape wants 20", qn_const_decode(ctx, &s->c, 0, 1, got));
     test_free(s);
+    qn_context_destroy(ctx);
+}
+
+/* Every encoding against docs/format.md, the whole and a part that begins and ends anywhere. */
+QN_TEST(kernels_decode_every_encoding) {
+    static const int64_t shapes[][3] = {{2, 5, 33}, {3, 8, 24}};
+    qn_context *ctx = qn_test_context();
+    int seen = 0;
+    for (int i = 0; i < QN_TEST_ENCODINGS; i++) {
+        qn_const fields;
+        if (!qn_test_encoding(i, shapes[i % 2], &fields))
+            continue;
+        float got[3 * 8 * 24], want[3 * 8 * 24];
+        qn_test_encoded *t = qn_test_encoded_make(&fields, (uint64_t)i, false);
+        const int64_t n = qn_const_numel(&t->c), first = i % n, some = 1 + i * 7 % (n - first);
+        ASSERT_OK(ctx, qn_const_decode(ctx, &t->c, 0, n, got));
+        for (int64_t e = 0; e < n; e++) {
+            want[e] = qn_test_element(&t->c, e);
+            if (!qn_test_same(got[e], want[e]))
+                fail_msg("%s: element %lld is %g, not %g", qn_test_encoding_text(&t->c), (long long)e, (double)got[e], (double)want[e]);
+        }
+        assert_true(!t->c.sparse || qn_const_mask_agrees(&t->c));
+        ASSERT_OK(ctx, qn_const_decode(ctx, &t->c, first, some, got));
+        for (int64_t e = 0; e < some; e++)
+            assert_true(qn_test_same(got[e], want[first + e]));
+        qn_test_encoded_free(t);
+        seen++;
+    }
+    assert_true(seen > QN_TEST_ENCODINGS / 2);
+    qn_context_destroy(ctx);
+}
+
+QN_TEST(kernels_decode_refuses_a_fault) {
+    qn_context *ctx = qn_test_context();
+    float got[4];
+    qn_const c = {.dtype = QN_F32, .rank = 1, .dims = {4}, .encoding = QN_ENC_SPARSE, .axis = -1, .name = "w"};
+    ASSERT_FAILS(ctx, QN_MALFORMED, "constant 'w' has no mask", qn_const_decode(ctx, &c, 0, 4, got));
+    qn_clear(ctx);
+    c.encoding = (qn_encoding)9;
+    ASSERT_FAILS(ctx, QN_UNSUPPORTED, "constant 'w': encoding 9", qn_const_decode(ctx, &c, 0, 4, got));
     qn_context_destroy(ctx);
 }

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "ir/preprocess.h"
 #include "ir/text.h"
+#include "kernels/eval.h"
 #include "ops/op.h"
 #include "package/shipped.h"
 #include "quant/quant.h"
@@ -115,6 +116,14 @@ static char *new_path(void) {
     return path;
 }
 
+qn_status qn_test_fill_parts(void *user, qn_context *ctx, qn_arena *arena, const qn_const *c, qn_part_sink put, void *sink) {
+    (void)user, (void)ctx, (void)arena;
+    for (int part = 0; part < QN_MAX_PARTS; part++)
+        if (c->part[part].n)
+            QN_TRY(put(sink, part, c->part[part].data, c->part[part].n));
+    return QN_OK;
+}
+
 const char *qn_test_ship(qn_context *ctx, const char *path) {
     char *shipped = new_path();
     qn_map *map;
@@ -215,19 +224,9 @@ static const char *const_text(dump *d, const qn_const *c) {
         uint64_t bits = 0;
         if (c->encoding == QN_ENC_DENSE) {
             memcpy(&bits, (const char *)c->part[QN_PART_VALUES].data + (size_t)i * width, width);
-        } else { /* affine, by the formula */
-            const qn_groups g = qn_const_groups(c);
-            const qn_code_type *type = qn_code_type_of(c->code_dtype);
-            const size_t group = (size_t)qn_run_at(&g, i, 1).group;
-            const char *scales = c->part[QN_PART_SCALES].data;
-            float scale, x;
-            uint16_t half;
-            memcpy(&half, scales + group * sizeof half, sizeof half);
-            scale = qn_f16_to_f32(half);
-            if (c->scale_dtype == QN_F32)
-                memcpy(&scale, scales + group * sizeof scale, sizeof scale);
-            x = (float)(qn_code_at(type, c->part[QN_PART_CODES].data, i) -
-                        (c->symmetric ? 0 : qn_code_at(type, c->part[QN_PART_ZERO_POINTS].data, (int64_t)group))) * scale;
+        } else {
+            float x;
+            ASSERT_OK(d->ctx, qn_const_decode(d->ctx, c, i, 1, &x));
             memcpy(&bits, &x, sizeof x);
             bits = c->dtype == QN_F16 ? qn_f32_to_f16(x) : c->dtype == QN_BF16 ? qn_f32_to_bf16(x) : bits;
         }

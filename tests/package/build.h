@@ -2,6 +2,7 @@
 #ifndef QN_TESTS_PACKAGE_BUILD_H
 #define QN_TESTS_PACKAGE_BUILD_H
 
+#include "package/package.h"
 #include "package/proto.h"
 
 /** One graph with most of what a package can hold: symbolic dimensions, constants of several dtypes, inline and not, an
@@ -15,6 +16,9 @@ extern const qn_provenance qn_test_provenance;
 
 /** Write the graph to a new file of the run's folder; its path (static, for the next few calls). */
 const char *qn_test_write_package(qn_context *ctx, const qn_graph *graph);
+
+/** qn_fill: the parts of a constant that has them already, as they are. */
+qn_status qn_test_fill_parts(void *user, qn_context *ctx, qn_arena *arena, const qn_const *c, qn_part_sink put, void *sink);
 
 /** Write the package at `path` in shipping form to another new file; its path, as above. */
 const char *qn_test_ship(qn_context *ctx, const char *path);

@@ -12,7 +12,11 @@ import zlib
 DTYPES = {1: ("float32", "f"), 2: ("uint8", "B"), 3: ("int8", "b"), 4: ("uint16", "H"), 5: ("int16", "h"),
           6: ("int32", "i"), 7: ("int64", "q"), 9: ("bool", "B"), 10: ("float16", "e"), 11: ("float64", "d"),
           12: ("uint32", "I"), 13: ("uint64", "Q"), 16: ("bfloat16", None)}
-NARROW_CODES = {21: ("uint4", 4, False), 22: ("int4", 4, True)}
+# bits; integers: signed or not; floating point: bits of the exponent and of the mantissa; None: a power of two
+CODES = {2: (8, False), 3: (8, True), 130: (6, False), 131: (6, True), 21: (4, False), 22: (4, True), 128: (3, False),
+         129: (3, True), 25: (2, False), 26: (2, True), 17: (8, (4, 3)), 19: (8, (5, 2)), 132: (6, (2, 3)), 133: (6, (3, 2)),
+         23: (4, (2, 1)), 24: (8, None)}
+CHUNK = 512
 
 
 class Broken(Exception):
@@ -104,7 +108,11 @@ VALUE = {1: ("name", "text", False), 2: ("origin", "text", False), 3: ("constant
 CONSTANT = {1: ("name", "text", False), 2: ("dtype", "uint", False), 3: ("dims", "int", True), 4: ("encoding", "uint", False),
             5: ("code_dtype", "uint", False), 6: ("scale_dtype", "uint", False), 7: ("symmetric", "uint", False),
             8: ("axis", "uint", False), 9: ("block", "int", False), 10: ("bits", "uint", False), 11: ("entry", "text", False),
-            12: ("inline", "bytes", False)}
+            12: ("inline", "bytes", False), 13: ("super_dtype", "uint", False), 14: ("super_block", "int", False),
+            15: ("axis2", "uint", False), 16: ("block2", "int", False), 17: ("lut_dtype", "uint", False),
+            18: ("lut_axis", "uint", False), 19: ("lut_group", "int", False), 20: ("width", "uint", False),
+            21: ("sparse", "uint", False), 22: ("kept", "int", False), 23: ("mask_block", "int", False),
+            24: ("scheme", "text", False), 25: ("reason", "text", False), 26: ("sqnr_db", "double", False)}
 SYMBOL = {1: ("name", "text", False), 2: ("min", "int", False), 3: ("max", "int", False), 4: ("multiple", "int", False),
           5: ("list", "int", True)}
 SOURCE = {1: ("name", "text", False), 2: ("hash", "text", False)}
@@ -180,39 +188,91 @@ def product(numbers):
     return n
 
 
+def ceil_div(n, by):
+    return -(-n // by)
+
+
 def group_index(c):
-    """Element -> group, for an affine constant; and the number of groups."""
+    """Element -> group of its scale; and the number of groups."""
     dims = c["dims"]
     if c["axis"] == 0:
         return (lambda e: 0), 1
     a = c["axis"] - 1
-    inner = product(dims[a + 1:])
     if c["block"] == 0:
+        inner = product(dims[a + 1:])
         return (lambda e: e // inner % dims[a]), dims[a]
-    blocks = -(-dims[a] // c["block"])
+    by = [1] * len(dims)
+    by[a] = c["block"]
+    if c["block2"]:
+        by[c["axis2"] - 1] = c["block2"]
 
     def index(e):
-        outer, rest = divmod(e, dims[a] * inner)
-        along, within = divmod(rest, inner)
-        return (outer * blocks + along // c["block"]) * inner + within
-    return index, product(dims[:a]) * blocks * inner
+        group, step = 0, 1
+        for size, block in zip(reversed(dims), reversed(by)):
+            e, at = divmod(e, size)
+            group += at // block * step
+            step *= ceil_div(size, block)
+        return group
+    return index, product(map(ceil_div, dims, by))
 
 
-def code_bytes(dtype, n):
-    return -(-n * NARROW_CODES[dtype][1] // 8) if dtype in NARROW_CODES else n * size_of(dtype)
+def table_index(c):
+    """Element -> table of a palette; and the number of tables."""
+    if c["lut_axis"] == 0:
+        return (lambda e: 0), 1
+    size, inner = c["dims"][c["lut_axis"] - 1], product(c["dims"][c["lut_axis"]:])
+    return (lambda e: e // inner % size // c["lut_group"]), ceil_div(size, c["lut_group"])
 
 
-def unpack(data, dtype, n):
-    if dtype in NARROW_CODES:
-        _, bits, signed = NARROW_CODES[dtype]
-        whole, out = int.from_bytes(data, "little"), []
-        if whole >> n * bits:
-            raise Broken("bits behind the last code")
-        for i in range(n):
-            code = whole >> i * bits & (1 << bits) - 1
-            out.append(code - (1 << bits) if signed and code >> bits - 1 else code)
-        return out
-    return struct.unpack_from("<%d%s" % (n, DTYPES[dtype][1]), data)
+def bits_of(dtype):
+    return CODES[dtype][0] if dtype in CODES else 8 * size_of(dtype)
+
+
+def unpack(data, bits, n):
+    """n unsigned numbers, packed."""
+    whole = int.from_bytes(data, "little")
+    if whole >> n * bits:
+        raise Broken("bits behind the last code")
+    if bits == 8:
+        return data
+    wide = bin(whole | 1 << n * bits)[3:]
+    return [int(wide[i - bits:i], 2) for i in range(n * bits, 0, -bits)]
+
+
+def number(code, dtype):
+    """What the bits of a code stand for."""
+    bits, kind = CODES[dtype]
+    if kind is None:
+        return float("nan") if code == 255 else 2.0 ** (code - 127)
+    half = 1 << bits - 1
+    if kind is True or kind is False:
+        return code - 2 * half if kind and code >= half else code
+    exponents, mantissas = kind
+    sign, rest = (-1.0 if code >= half else 1.0), code % half
+    exponent, mantissa = rest >> mantissas, rest % (1 << mantissas)
+    if dtype == 17 and rest == 127 or dtype == 19 and exponent == 31 and mantissa:
+        return float("nan")
+    if dtype == 19 and exponent == 31:
+        return sign * float("inf")
+    return sign * (mantissa + (1 << mantissas if exponent else 0)) * 2.0 ** (
+        max(exponent, 1) - ((1 << exponents - 1) - 1) - mantissas)
+
+
+def numbers(data, dtype, n):
+    if dtype == 16:
+        return [struct.unpack("<f", b"\0\0" + data[2 * i:2 * i + 2])[0] for i in range(n)]
+    if dtype not in CODES:
+        return struct.unpack_from("<%d%s" % (n, DTYPES[dtype][1]), data)
+    table = [number(code, dtype) for code in range(1 << CODES[dtype][0])]
+    return [table[code] for code in unpack(data, CODES[dtype][0], n)]
+
+
+def float32(x):
+    """Rounded; a product of two float32 is exact in Python's float, so this is their product in float32."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", x))[0]
+    except OverflowError:
+        return float("inf") if x > 0 else float("-inf")
 
 
 def half_bits(x):
@@ -232,36 +292,79 @@ def elements(c, package, archive):
         if len(data) != n * width:
             raise Broken("constant '%s' has %d bytes" % (c["name"], len(data)))
         return [int.from_bytes(data[i * width:(i + 1) * width], "little") for i in range(n)]
-    if c["encoding"] != 1:
+    if c["encoding"] not in (1, 2, 3):
         raise Broken("encoding %d" % c["encoding"])
-    group, n_groups = group_index(c)
-    sizes = [code_bytes(c["code_dtype"], n), n_groups * size_of(c["scale_dtype"]),
-             0 if c["symmetric"] else code_bytes(c["code_dtype"], n_groups)]
+    out = []
+    for x in encoded(c, data, n):
+        bits = struct.unpack("<I", struct.pack("<f", x))[0]
+        if dtype == 10:
+            out.append(half_bits(x))
+        elif dtype == 16:
+            out.append(bits + 0x7fff + (bits >> 16 & 1) >> 16)
+        else:
+            out.append(bits)
+    return out
+
+
+def encoded(c, data, n):
+    """The elements of an affine, palette or sparse constant as float32."""
+    affine, palette = c["encoding"] == 1, c["encoding"] == 2
+    stored = c["kept"] if c["sparse"] else n
+    width = c["width"] if palette else 1
+    indices = ceil_div(stored, width)
+    group, n_groups = group_index(c) if c["scale_dtype"] else (None, 0)
+    table, n_tables = table_index(c) if palette else (None, 0)
+    n_supers = 0 if not c["super_dtype"] else ceil_div(n_groups, c["super_block"]) if c["super_block"] else min(n_groups, 1)
+    n_zeros = n_groups if affine and not c["symmetric"] else 0
+    n_entries = n_tables * width << c["bits"]
+    n_marks = ceil_div(n, c["mask_block"]) if c["sparse"] else 0
+    starts_bytes = 4 * ceil_div(n, CHUNK) if c["sparse"] else 0
+    first_bits = bits_of(c["code_dtype"]) if affine else c["bits"] if palette else 8 * size_of(c["dtype"])
+    sizes = [ceil_div(indices * first_bits, 8), ceil_div(n_groups * bits_of(c["scale_dtype"]), 8) if n_groups else 0,
+             ceil_div(n_zeros * bits_of(c["code_dtype"]), 8) if n_zeros else 0,
+             n_entries * size_of(c["lut_dtype"]) if palette else 0,
+             n_supers * size_of(c["super_dtype"]) if n_supers else 0, ceil_div(n_marks, 8), starts_bytes]
     parts, at = [], 0
     for size in sizes:
         if size:
-            start = -(-at // 64) * 64
+            start = ceil_div(at, 64) * 64
             if data[at:start].strip(b"\0"):
                 raise Broken("padding is not zero")
             at = start + size
         parts.append(data[at - size:at])
     if at != len(data):
         raise Broken("constant '%s' has %d bytes, not %d" % (c["name"], len(data), at))
-    codes = unpack(parts[0], c["code_dtype"], n)
-    scales = unpack(parts[1], c["scale_dtype"], n_groups)
-    zeros = (0,) * n_groups if c["symmetric"] else unpack(parts[2], c["code_dtype"], n_groups)
-    out = []
-    for e in range(n):
-        g = group(e)
-        bits = struct.pack("<f", (codes[e] - zeros[g]) * scales[g])
-        if dtype == 10:
-            out.append(half_bits(struct.unpack("<f", bits)[0]))
-        elif dtype == 16:
-            b = struct.unpack("<I", bits)[0]
-            out.append(b + 0x7fff + (b >> 16 & 1) >> 16)
-        else:
-            out.append(struct.unpack("<I", bits)[0])
-    return out
+
+    places = range(n)
+    if c["sparse"]:
+        marks, places, kept, starts = unpack(parts[5], 1, n_marks), [], 0, []
+        for e in range(n):
+            if e % CHUNK == 0:
+                starts.append(kept)
+            places.append(kept if marks[e // c["mask_block"]] else None)
+            kept += marks[e // c["mask_block"]]
+        if kept != stored or list(struct.unpack("<%dI" % len(starts), parts[6])) != starts:
+            raise Broken("constant '%s': its mask does not agree with its starts" % c["name"])
+    scales = numbers(parts[1], c["scale_dtype"], n_groups) if n_groups else []
+    if n_supers:
+        supers = numbers(parts[4], c["super_dtype"], n_supers)
+        scales = [float32(s * supers[g // c["super_block"] if c["super_block"] else 0]) for g, s in enumerate(scales)]
+    zeros = numbers(parts[2], c["code_dtype"], n_zeros) if n_zeros else [0] * n_groups
+    if palette:
+        codes, entries = unpack(parts[0], c["bits"], indices), numbers(parts[3], c["lut_dtype"], n_entries)
+    else:
+        codes = numbers(parts[0], c["code_dtype"] if affine else c["dtype"], stored)
+
+    def element(e, place):
+        if place is None:
+            return 0.0
+        if palette:
+            x = entries[((table(e) << c["bits"]) + codes[place // width]) * width + place % width]
+            return float32(x * scales[group(e)]) if n_groups else x
+        if affine:
+            return float32((codes[place] - zeros[group(e)]) * scales[group(e)])
+        return codes[place]
+    return [element(e, place) for e, place in enumerate(places)]
 
 
 # ---- lines ----------------------------------------------------------------------------------------------

@@ -145,15 +145,6 @@ QN_TEST(package_write_shipped_refuses_a_broken_package) {
     qn_context_destroy(ctx);
 }
 
-/* All parts as they are. */
-static qn_status fill_parts(void *user, qn_context *ctx, qn_arena *arena, const qn_const *c, qn_part_sink put, void *sink) {
-    (void)user, (void)ctx, (void)arena;
-    for (int part = 0; part < QN_MAX_PARTS; part++)
-        if (c->part[part].n)
-            QN_TRY(put(sink, part, c->part[part].data, c->part[part].n));
-    return QN_OK;
-}
-
 /* Sizes are checked when no mask is there to look at yet; a mask that disagrees is not shipped. */
 QN_TEST(package_write_shipped_of_a_sparse_constant) {
     enum { N = 2 * QN_SPARSE_CHUNK };
@@ -179,7 +170,7 @@ QN_TEST(package_write_shipped_of_a_sparse_constant) {
         ASSERT_OK(ctx, qn_value_constant(ctx, graph, "c", &c, &v));
         ASSERT_OK(ctx, qn_graph_add_output(ctx, graph, "c", v));
         const qn_status status =
-            qn_package_write_shipped(ctx, graph, &qn_test_provenance, fill_parts, NULL, path, NULL);
+            qn_package_write_shipped(ctx, graph, &qn_test_provenance, qn_test_fill_parts, NULL, path, NULL);
         if (broken) {
             ASSERT_FAILS(ctx, QN_MALFORMED, "its mask does not keep", status);
             qn_clear(ctx);

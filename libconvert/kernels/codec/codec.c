@@ -9,27 +9,35 @@ static void decode_defined(const qn_const *c, int64_t first, int64_t n, float *o
     qn_const_elements(c, first, n, out);
 }
 
-/* `reads`: which constants of the encoding. */
+static bool is_encoded(const qn_const *c) {
+    return c->encoding == QN_ENC_AFFINE || c->encoding == QN_ENC_PALETTE ||
+           (c->encoding == QN_ENC_SPARSE && (c->dtype == QN_F32 || c->dtype == QN_F16 || c->dtype == QN_BF16));
+}
+
+/* The first row that reads a constant is taken. */
 static const struct {
-    qn_encoding encoding;
     bool (*reads)(const qn_const *c);
     unsigned isa;
     qn_decode_fn decode;
     const qn_dot *(*dot_of)(const qn_const *c);
 } g_codecs[] = {
 #if defined(__x86_64__)
-    {QN_ENC_AFFINE, qn_const_is_plain_affine, QN_ISA_AVX512, qn_decode_affine_avx512, qn_dot_affine_avx512},
-    {QN_ENC_AFFINE, qn_const_is_plain_affine, QN_ISA_AVX2, qn_decode_affine_avx2, qn_dot_affine_avx2},
+    {qn_const_is_plain_affine, QN_ISA_AVX512, qn_decode_affine_avx512, qn_dot_encoded_avx512},
+    {is_encoded, QN_ISA_AVX512, qn_decode_encoded_avx512, qn_dot_encoded_avx512},
+    {qn_const_is_plain_affine, QN_ISA_AVX2, qn_decode_affine_avx2, qn_dot_encoded_avx2},
+    {is_encoded, QN_ISA_AVX2, qn_decode_encoded_avx2, qn_dot_encoded_avx2},
 #elif defined(__aarch64__)
-    {QN_ENC_AFFINE, qn_const_is_plain_affine, QN_ISA_NEON, qn_decode_affine_neon, qn_dot_affine_neon},
+    {qn_const_is_plain_affine, QN_ISA_NEON, qn_decode_affine_neon, qn_dot_encoded_neon},
+    {is_encoded, QN_ISA_NEON, qn_decode_encoded_neon, qn_dot_encoded_neon},
 #endif
-    {QN_ENC_AFFINE, qn_const_is_plain_affine, 0, qn_decode_affine_scalar, qn_dot_affine_scalar},
+    {qn_const_is_plain_affine, 0, qn_decode_affine_scalar, qn_dot_encoded_scalar},
+    {is_encoded, 0, qn_decode_encoded_scalar, qn_dot_encoded_scalar},
 };
 
 qn_coded qn_coded_of(const qn_context *ctx, const qn_const *c) {
     const unsigned isa = qn_context_isa(ctx);
     for (size_t i = 0; i < sizeof g_codecs / sizeof g_codecs[0]; i++)
-        if (g_codecs[i].encoding == c->encoding && g_codecs[i].reads(c) && (g_codecs[i].isa & ~isa) == 0)
+        if ((g_codecs[i].isa & ~isa) == 0 && g_codecs[i].reads(c))
             return (qn_coded){c, g_codecs[i].decode, g_codecs[i].dot_of(c)};
     return (qn_coded){c, decode_defined, NULL};
 }

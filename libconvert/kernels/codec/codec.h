@@ -1,15 +1,17 @@
 /* Encoded constants at the speed of vectors: what packing and the matrix-vector products read weights with.
  *
  * A codec decodes a run of contiguous elements, C order, with the bits of qn_const_decode (kernels/decode.c), which is
- * the definition. There is a row of codec.c for each encoding that has one; all others go through the definition. A new
- * encoding plugs in by a function in codec_impl.h and a row: everything that multiplies then reads it.
+ * the definition. There is a row of codec.c for each kind of constants that has one; all others go through the definition.
+ * A new encoding plugs in by a function and a row: everything that multiplies then reads it.
+ *
+ * codec_impl.h has the commonest, integers of 8 and 4 bits, in one step; decode_impl.h every other in three: what is stored
+ * becomes numbers (unpack_impl.h, palette_impl.h), these go to their places (sparse_impl.h) and are scaled (scales_impl.h).
  *
  * A row may also have a dot function, for products with up to QN_DOT_ROWS rows whose speed is that of reading the
  * codes: it turns codes into numbers in registers and never writes them. It says for which constants (a shape or block
  * that it refuses is decoded), and in what order it wants the other operand, so that codes need not be moved between
- * lanes: lane l of vector i is code i of the l-th run of codes, the run that fills 32 bits. dot_impl.h has those of
- * affine codes. Indices of four bits into a table (a palette) are the case of four bits there with the palette's 16
- * entries in place of the table of numbers -8..7, and no scales. */
+ * lanes: lane l of vector i is code i of the l-th run of codes. dot_impl.h has those of integers of 2, 3, 4, 6 and 8
+ * bits, of floating point of 4 and 8, and of palettes of up to 4 bits and of 6. */
 #ifndef QN_KERNELS_CODEC_CODEC_H
 #define QN_KERNELS_CODEC_CODEC_H
 
@@ -57,11 +59,16 @@ void qn_decode_affine_scalar(const qn_const *c, int64_t first, int64_t n, float 
 void qn_decode_affine_neon(const qn_const *c, int64_t first, int64_t n, float *out);
 void qn_decode_affine_avx2(const qn_const *c, int64_t first, int64_t n, float *out);
 void qn_decode_affine_avx512(const qn_const *c, int64_t first, int64_t n, float *out);
+/* Any affine constant or palette, and sparse ones of a real dtype. */
+void qn_decode_encoded_scalar(const qn_const *c, int64_t first, int64_t n, float *out);
+void qn_decode_encoded_neon(const qn_const *c, int64_t first, int64_t n, float *out);
+void qn_decode_encoded_avx2(const qn_const *c, int64_t first, int64_t n, float *out);
+void qn_decode_encoded_avx512(const qn_const *c, int64_t first, int64_t n, float *out);
 
 /** The dot function for `c`, or NULL. */
-const qn_dot *qn_dot_affine_scalar(const qn_const *c);
-const qn_dot *qn_dot_affine_neon(const qn_const *c);
-const qn_dot *qn_dot_affine_avx2(const qn_const *c);
-const qn_dot *qn_dot_affine_avx512(const qn_const *c);
+const qn_dot *qn_dot_encoded_scalar(const qn_const *c);
+const qn_dot *qn_dot_encoded_neon(const qn_const *c);
+const qn_dot *qn_dot_encoded_avx2(const qn_const *c);
+const qn_dot *qn_dot_encoded_avx512(const qn_const *c);
 
 #endif

@@ -7,12 +7,14 @@
  *   vf_load_n, vf_store_n   the first n (>= 0; VF_LANES and more: all), zeros behind; nothing beyond is touched
  *   vf_load_T_n             n numbers of T as float32: f16, bf16, i8, u8
  *   vf_store_f16_n, _bf16_n rounded to nearest, ties to even; a NaN keeps its sign and upper bits, made quiet
+ *   vf_store_low_n          the low bytes of integers
  *   vf_set1(x)              x in each lane
  *   vf_add, _sub, _mul, _div, _sqrt, _abs
  *   vf_fma(a,b,c)           a b + c, fused except on the last kind
  *   vf_min, vf_max          when either is NaN: the second operand
  *   vf_round                to integers, ties to even
  *   vf_select_lt(a,b,x,y)   a < b ? x : y; y where either is NaN
+ *   vf_power(a)            the largest power of two that is not above |a|, of normal numbers; 0 of smaller ones
  *   vf_or_nan(a,x)          a where a is NaN, else x
  *   vf_scale2(x,n)          x 2^n, for integral n in -160..160
  *   vf_part(a,b,&even,&odd) the even and the odd elements of a and b, one after the other

@@ -35,6 +35,7 @@ VF_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 VF_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 VF_INLINE vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 VF_INLINE vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+VF_INLINE vf vf_power(vf a) { return _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(0x7f800000))); }
 VF_INLINE vf vf_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
 VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
@@ -85,6 +86,15 @@ VF_INLINE vf vf_load_u8_n(const uint8_t *p, int64_t n) {
     int64_t v = 0;
     memcpy(&v, p, (size_t)(n > 8 ? 8 : n));
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(v)));
+}
+VF_INLINE void vf_store_low_n(uint8_t *p, vf v, int64_t n) {
+    const __m256i low = _mm256_set1_epi32(0x0c080400);
+    const __m256i b = _mm256_shuffle_epi8(_mm256_cvttps_epi32(v), low);
+    const int64_t bytes = _mm_cvtsi128_si64(_mm_unpacklo_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1)));
+    if (n >= 8)
+        memcpy(p, &bytes, 8);
+    else
+        memcpy(p, &bytes, (size_t)n);
 }
 VF_INLINE void vf_store_u16_n(uint16_t *p, __m128i v, int64_t n) {
     if (n >= 8)

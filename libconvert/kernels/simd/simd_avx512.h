@@ -26,6 +26,7 @@ VF_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 VF_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 VF_INLINE vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
 VF_INLINE vf vf_abs(vf a) { return _mm512_abs_ps(a); }
+VF_INLINE vf vf_power(vf a) { return _mm512_and_ps(a, _mm512_castsi512_ps(_mm512_set1_epi32(0x7f800000))); }
 VF_INLINE vf vf_round(vf a) { return _mm512_roundscale_ps(a, 0); }
 VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
@@ -55,6 +56,9 @@ VF_INLINE vf vf_load_i8_n(const int8_t *p, int64_t n) {
 }
 VF_INLINE vf vf_load_u8_n(const uint8_t *p, int64_t n) {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(vf_lanes(n), p)));
+}
+VF_INLINE void vf_store_low_n(uint8_t *p, vf v, int64_t n) {
+    _mm_mask_storeu_epi8(p, vf_lanes(n), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v)));
 }
 VF_INLINE void vf_store_f16_n(uint16_t *p, vf v, int64_t n) {
     _mm256_mask_storeu_epi16(p, vf_lanes(n), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

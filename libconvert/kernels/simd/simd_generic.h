@@ -44,6 +44,14 @@ VF_INLINE vf vf_min(vf a, vf b) { VF_EACH(a[i] < b[i] ? a[i] : b[i]); }
 VF_INLINE vf vf_max(vf a, vf b) { VF_EACH(a[i] > b[i] ? a[i] : b[i]); }
 VF_INLINE vf vf_sqrt(vf a) { VF_EACH(sqrtf(a[i])); }
 VF_INLINE vf vf_abs(vf a) { VF_EACH(fabsf(a[i])); }
+VF_INLINE vf vf_power(vf a) {
+    uint32_t bits[4];
+    memcpy(bits, &a, sizeof bits);
+    for (int i = 0; i < 4; i++)
+        bits[i] &= 0x7f800000;
+    memcpy(&a, bits, sizeof bits);
+    return a;
+}
 VF_INLINE vf vf_round(vf a) { VF_EACH(rintf(a[i])); }
 VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) { VF_EACH(a[i] < b[i] ? x[i] : y[i]); }
 VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
@@ -65,6 +73,11 @@ VF_INLINE vf vf_load_f16_n(const uint16_t *p, int64_t n) { VF_EACH(i < n ? qn_f1
 VF_INLINE vf vf_load_bf16_n(const uint16_t *p, int64_t n) { VF_EACH(i < n ? qn_bf16_to_f32(p[i]) : 0.0f); }
 VF_INLINE vf vf_load_i8_n(const int8_t *p, int64_t n) { VF_EACH(i < n ? (float)p[i] : 0.0f); }
 VF_INLINE vf vf_load_u8_n(const uint8_t *p, int64_t n) { VF_EACH(i < n ? (float)p[i] : 0.0f); }
+VF_INLINE void vf_store_low_n(uint8_t *p, vf v, int64_t n) {
+    for (int i = 0; i < 4; i++)
+        if (i < n)
+            p[i] = (uint8_t)(uint32_t)(int32_t)v[i];
+}
 VF_INLINE void vf_store_f16_n(uint16_t *p, vf v, int64_t n) {
     for (int i = 0; i < 4; i++)
         if (i < n)

@@ -37,6 +37,9 @@ VF_INLINE vf vf_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 VF_INLINE vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 VF_INLINE vf vf_sqrt(vf a) { return vsqrtq_f32(a); }
 VF_INLINE vf vf_abs(vf a) { return vabsq_f32(a); }
+VF_INLINE vf vf_power(vf a) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(0x7f800000)));
+}
 VF_INLINE vf vf_round(vf a) { return vrndnq_f32(a); }
 VF_INLINE vf vf_select_lt(vf a, vf b, vf x, vf y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
 VF_INLINE void vf_part(vf a, vf b, vf *even, vf *odd) {
@@ -90,6 +93,14 @@ VF_INLINE void vf_store_u16_n(uint16_t *p, uint16x4_t v, int64_t n) {
         vst1_u16(p, v);
     else
         memcpy(p, &v, sizeof *p * (size_t)n);
+}
+VF_INLINE void vf_store_low_n(uint8_t *p, vf v, int64_t n) {
+    const uint16x4_t halves = vmovn_u32(vreinterpretq_u32_s32(vcvtq_s32_f32(v)));
+    const uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(halves, halves))), 0);
+    if (n >= 4)
+        memcpy(p, &bytes, 4);
+    else
+        memcpy(p, &bytes, (size_t)n);
 }
 VF_INLINE void vf_store_f16_n(uint16_t *p, vf v, int64_t n) {
     vf_store_u16_n(p, vreinterpret_u16_f16(vcvt_f16_f32(v)), n);

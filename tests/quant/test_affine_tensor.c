@@ -55,7 +55,7 @@ static double error_of(const float *x, const float *stored, const float *importa
 }
 
 /* Every stored number is the nearest of all that its group's scale and zero point can make. */
-QN_TEST(quant_linear_codes_are_the_nearest) {
+QN_TEST(quant_affine_tensor_codes_are_the_nearest) {
     qn_context *ctx = qn_test_context();
     float x[N], got[N];
     numbers(x, 1);
@@ -86,7 +86,7 @@ QN_TEST(quant_linear_codes_are_the_nearest) {
 }
 
 /* One level, floating point scales: no number is further than half a step of the range's. */
-QN_TEST(quant_linear_errors_are_half_a_step) {
+QN_TEST(quant_affine_tensor_errors_are_half_a_step) {
     qn_context *ctx = qn_test_context();
     float x[N], got[N];
     numbers(x, 3);
@@ -108,7 +108,7 @@ QN_TEST(quant_linear_errors_are_half_a_step) {
     qn_context_destroy(ctx);
 }
 
-QN_TEST(quant_linear_searched_scales_are_no_worse) {
+QN_TEST(quant_affine_tensor_searched_scales_are_no_worse) {
     qn_context *ctx = qn_test_context();
     float x[N], plain[N], searched[N], importance[COLUMNS];
     numbers(x, 8);
@@ -134,7 +134,7 @@ QN_TEST(quant_linear_searched_scales_are_no_worse) {
 }
 
 /* A group of 16 numbers in 3 bits: all scales of a fine grid and all codes. */
-QN_TEST(quant_linear_search_is_near_the_best_scale) {
+QN_TEST(quant_affine_tensor_search_is_near_the_best_scale) {
     qn_context *ctx = qn_test_context();
     double ratios = 0;
     for (uint32_t seed = 1; seed <= 20; seed++) {
@@ -172,7 +172,7 @@ QN_TEST(quant_linear_search_is_near_the_best_scale) {
 }
 
 /* Shared exponents as in OCP MX 1.0: 2^(floor(log2 max) - emax), emax 8, 15, 2, 4, 2 and, for int8 in steps of 2^-6, 0. */
-QN_TEST(quant_linear_mx) {
+QN_TEST(quant_affine_tensor_mx) {
     static const struct {
         qn_dtype code;
         int emax;
@@ -193,7 +193,7 @@ QN_TEST(quant_linear_mx) {
     qn_context_destroy(ctx);
 }
 
-QN_TEST(quant_linear_edges) {
+QN_TEST(quant_affine_tensor_edges) {
     static const float values[] = {0, 5, -5, -1e30f, 1e-42f};
     qn_context *ctx = qn_test_context();
     float x[N], got[N];
@@ -229,7 +229,7 @@ QN_TEST(quant_linear_edges) {
 }
 
 /* Under a mask: what is kept is as near as without, the rest is 0. */
-QN_TEST(quant_linear_under_a_mask) {
+QN_TEST(quant_affine_tensor_under_a_mask) {
     qn_context *ctx = qn_test_context();
     qn_arena *arena = qn_arena_create();
     float x[N], got[N];

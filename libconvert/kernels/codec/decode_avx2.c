@@ -1,0 +1,1 @@
+#include "kernels/codec/decode_impl.h"

@@ -1,0 +1,1 @@
+#include "quant/affine_impl.h"
