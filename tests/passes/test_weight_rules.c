@@ -211,3 +211,30 @@ QN_TEST(passes_weight_rules_merged_by_sources) {
     assert_non_null(strstr(lines, "weight rule 'attn.o*=int4' names no tensor"));
     qn_context_destroy(ctx);
 }
+
+/* All of one tensor, turned, is that tensor: its name is exact. A merged one has no such name. */
+QN_TEST(passes_weight_rules_turned) {
+    static const char text[] = "input %x: float32[3,64]\nconst %w: float32[64,32] = random(1)\n%y = Linear(%x, %w)\noutput %y\n";
+    static const qn_weight_rule exact = {"w", "palette1:unique"}, both[] = {{"w", "int4"}, {"?1111111", "int2"}, {"*", "int6"}};
+    char lines[1024];
+    qn_context *ctx = listening(lines);
+    for (int large = 0; large < 2; large++) { /* evaluated, and left as an expression */
+        const qn_pass_options options = {.precision = QN_F32, .weight_rules = &exact, .n_weight_rules = 1, .fold_limit_bytes = large ? 64 : 0};
+        qn_arena *arena = qn_arena_create();
+        qn_graph *graph;
+        qn_weight_rules rules;
+        ASSERT_OK(ctx, qn_graph_parse(ctx, text, &graph));
+        ASSERT_OK(ctx, qn_pass_run_one(ctx, graph, "turn_linear_weights", &options, NULL));
+        const qn_value *turned = graph->first->in[1];
+        assert_true(turned->constant->dims[0] == 32 && (turned->constant->expr != NULL) == (large == 1));
+        assert_string_not_equal(turned->constant->name, "w");
+        ASSERT_OK(ctx, qn_weight_rules_parse(ctx, arena, &(qn_pass_options){.weight_rules = both, .n_weight_rules = 3}, &rules));
+        const qn_weight_choice *c = qn_weight_rules_find(&rules, turned);
+        assert_true(c && c->exact && strcmp(c->text, "int4") == 0);
+        ASSERT_FAILS(ctx, QN_UNSUPPORTED, "cannot be palette1:unique", qn_pass_run_one(ctx, graph, "compress_weights", &options, NULL));
+        qn_clear(ctx);
+        qn_arena_destroy(arena);
+        qn_graph_destroy(graph);
+    }
+    qn_context_destroy(ctx);
+}
