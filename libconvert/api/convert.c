@@ -12,7 +12,6 @@
 #include "quant/quant.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 enum { DEFAULT_MIN_COMPRESS_ELEMS = 1024, MAX_WARNINGS = 1000 };
 
@@ -128,6 +127,7 @@ static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
         qn_log(ctx, QN_LOG_INFO, "calibration: ranges decide nothing in float32");
 }
 
+<<<<<<< HEAD
 /* The package must not take the place of a file that the model is read from: weights would be lost. */
 static qn_status check_target(qn_context *ctx, const qn_model *model, const char *path) {
     struct stat target, source;
@@ -152,6 +152,8 @@ static qn_status write(qn_context *ctx, qn_model *model, const qn_convert_option
     }
 }
 
+=======
+>>>>>>> w-tests
 static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_options *o, const char *path,
                          const qn_samples *samples, warnings *w, qn_convert_report *report) {
     qn_kept_nodes kept = {.arena = model->arena};
@@ -187,7 +189,7 @@ static qn_status convert_calibrated(qn_context *ctx, qn_model *model, const qn_c
                                     warnings *w, qn_convert_report *report) {
     qn_calibration *calibration;
     QN_TRY(check_options(ctx, o));
-    QN_TRY(check_target(ctx, model, path));
+    QN_TRY(qn_model_check_target(ctx, model, path));
     QN_TRY(qn_calibration_open(ctx, o, &calibration));
     qn_status status = convert(ctx, model, o, path, qn_calibration_samples(calibration), w, report);
     qn_calibration_destroy(calibration);
