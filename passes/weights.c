@@ -8,8 +8,6 @@
 
 /** Fewest elements of a weight that is compressed when the options do not say. */
 enum { DEFAULT_MIN_ELEMS = 1024 };
-/** Shorter sums have one scale for the channel: a block of them would cost more than it helps. */
-enum { MIN_SUM = 16 };
 
 typedef int32_t (*axis_fn)(const qn_node *node, int32_t rank, const qn_const *c);
 
@@ -173,15 +171,16 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
     }
     if (clash)
         out->axis = -1;
-    if (qn_const_numel(c) < least) {
-        out->reason = qn_arena_printf(arena, "under %" PRId64 " elements", least);
-        return out->reason ? QN_OK : qn_fail_memory(ctx, 0, "a reason");
-    }
     if (c->dtype == QN_F64)
         out->reason = "float64";
     else if (first)
         out->reason = "read by nothing";
+    else if (qn_const_numel(c) < least)
+        out->reason = qn_arena_printf(arena, "under %" PRId64 " elements", least);
+    if (!out->reason)
+        return qn_fail_memory(ctx, 0, "a reason");
     out->is_weight = !out->reason[0];
+    out->is_small = !out->is_weight && !first && c->dtype != QN_F64;
     return QN_OK;
 }
 

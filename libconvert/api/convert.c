@@ -1,6 +1,7 @@
 /* Conversion: passes over the graph, then the package. */
 #include "api/calibrate.h"
 #include "api/model.h"
+#include "api/refused.h"
 
 #include "base/clock.h"
 #include "base/path.h"
@@ -138,6 +139,19 @@ static qn_status check_target(qn_context *ctx, const qn_model *model, const char
     return QN_OK;
 }
 
+/* The package; without an encoding for weights that turn out to have none. */
+static qn_status write(qn_context *ctx, qn_model *model, const qn_convert_options *o, const qn_pass_options *options, const char *path,
+                       qn_write_stats *written) {
+    for (;;) {
+        qn_refused refused = {0};
+        const qn_status status = (o->ship ? qn_package_write_shipped : qn_package_write)(ctx, model->graph, &model->provenance,
+                                                                                         qn_refused_fill, &refused, path, written);
+        if (status != QN_UNSUPPORTED || atomic_load(&refused.n) == 0)
+            return status;
+        QN_TRY(qn_refused_leave(ctx, model->arena, model->graph, options, &refused));
+    }
+}
+
 static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_options *o, const char *path,
                          const qn_samples *samples, warnings *w, qn_convert_report *report) {
     qn_kept_nodes kept = {.arena = model->arena};
@@ -157,8 +171,7 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
         QN_TRY(qn_passes_run(ctx, model->graph, &options, &stats, &n_stats));
     QN_TRY(qn_report_patterns(ctx, model->graph, &options));
     QN_TRY(make_provenance(ctx, model, o));
-    QN_TRY((o->ship ? qn_package_write_shipped : qn_package_write)(ctx, model->graph, &model->provenance, qn_fill_const,
-                                                                   NULL, path, &written));
+    QN_TRY(write(ctx, model, o, &options, path, &written));
     QN_TRY(qn_model_describe(ctx, model));
     QN_TRY(fill_report(ctx, model, &options, stats, n_stats, w, report));
     QN_TRY(qn_model_weights(ctx, model, &report->weights, &report->n_weights));

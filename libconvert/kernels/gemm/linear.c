@@ -11,8 +11,8 @@ static int64_t numel(const qn_tensor *t) {
 /* ---- Gemm --------------------------------------------------------------------------------------- */
 
 bool qn_gemm_accepts_Gemm(const qn_kernel_args *args) {
-    return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && !qn_encoded(args, 0) &&
-           qn_addend_accepts(args, 2) && qn_is_real(args->out[0].dtype) && args->in[0].rank == 2 &&
+    return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && qn_addend_accepts(args, 2) &&
+           qn_is_real(args->out[0].dtype) && args->in[0].rank == 2 &&
            args->in[1].rank == 2 && args->out[0].rank == 2 && (!qn_has(args, 2) || args->in[2].rank <= 2);
 }
 
@@ -25,7 +25,7 @@ qn_status qn_gemm_Gemm(const qn_kernel_args *args) {
         return qn_kernel_fail(args, QN_MALFORMED, "%lld columns by %lld rows", (long long)K, (long long)b->dims[tb]);
     qn_gemm g = qn_gemm_make(M, N, K);
     g.arith = qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
-    QN_TRY(qn_operand_of_input(args, 0, ta ? 1 : K, ta ? M : 1, -1, 1, -1, 1, &g.a));
+    QN_TRY(qn_operand_of_input(args, 0, ta ? 1 : K, ta ? M : 1, ta, 1, !ta, 1, &g.a));
     QN_TRY(qn_operand_of_input(args, 1, tb ? K : 1, tb ? 1 : N, tb ? 0 : 1, 1, tb ? 1 : 0, 1, &g.b));
     g.c.data = y->data;
     g.c.dtype = y->dtype;

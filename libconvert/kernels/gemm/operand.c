@@ -54,19 +54,9 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
         return QN_OK;
     }
     QN_TRY(qn_const_decode(args->ctx, c, 0, 0, NULL)); /* its parts are there */
-    /* a batch moves through the pointers of its operands, a convolution by qn_operand_advance */
-    if (c->rank == 2 || qn_op_row(args->node->op)->kind == QN_KIND_CONV) {
-        out->coded = coded;
-        out->pack = qn_codec_pack;
-        out->pack_arg = qn_gemm_isa_of(args->ctx);
-        out->dtype = QN_F32;
-        return QN_OK;
-    }
-    float *values;
-    int64_t n = qn_const_numel(c);
-    QN_NEW_ARRAY(args->ctx, args->scratch, values, n);
-    qn_codec_expand(args->ctx, coded, 0, n, values);
-    out->data = values;
+    out->coded = coded;
+    out->pack = qn_codec_pack;
+    out->pack_arg = qn_gemm_isa_of(args->ctx);
     out->dtype = QN_F32;
     return QN_OK;
 }
