@@ -127,18 +127,6 @@ static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
         qn_log(ctx, QN_LOG_INFO, "calibration: ranges decide nothing in float32");
 }
 
-<<<<<<< HEAD
-/* The package must not take the place of a file that the model is read from: weights would be lost. */
-static qn_status check_target(qn_context *ctx, const qn_model *model, const char *path) {
-    struct stat target, source;
-    if (stat(path, &target) != 0)
-        return QN_OK;
-    for (int32_t i = 0; i < model->graph->n_sources; i++)
-        if (stat(model->graph->sources[i], &source) == 0 && source.st_dev == target.st_dev && source.st_ino == target.st_ino)
-            return qn_fail(ctx, QN_USAGE, "%s would replace a file of the source", path);
-    return QN_OK;
-}
-
 /* The package; without an encoding for weights that turn out to have none. */
 static qn_status write(qn_context *ctx, qn_model *model, const qn_convert_options *o, const qn_pass_options *options, const char *path,
                        qn_write_stats *written) {
@@ -152,8 +140,6 @@ static qn_status write(qn_context *ctx, qn_model *model, const qn_convert_option
     }
 }
 
-=======
->>>>>>> w-tests
 static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_options *o, const char *path,
                          const qn_samples *samples, warnings *w, qn_convert_report *report) {
     qn_kept_nodes kept = {.arena = model->arena};
