@@ -22,8 +22,10 @@ QN_API bool qn_scheme_is_name(qn_context *ctx, const char *text);
 typedef struct qn_convert_options {
     qn_dtype precision;            /**< QN_F32 (or QN_NONE), QN_F16, QN_BF16 */
     const char *weights;           /**< weight scheme, e.g. "int8", "int4:block=32"; NULL: as the precision says */
-    const char *activations;       /**< "int8": products with int8 weights take their input as 8 bit codes made while
-                                        the model runs (needs weights "int8"); NULL: inputs as the precision says */
+    const char *activations;       /**< "int8" (or "int8:dynamic"): products with int8 weights take their input as 8 bit codes
+                                        scaled while the model runs (needs weights "int8"); "int8:static:OBSERVER": scaled by
+                                        what calibration inputs show to an observer: minmax, average, percentile=P, entropy
+                                        or mse (docs/compression.md); NULL: inputs as the precision says */
     int64_t min_compress_elems;    /**< smaller weights are left alone; 0: 1024 */
     const char *const *keep_fp32;  /**< glob patterns (*, ?) over node names, source names and ops */
     int32_t n_keep_fp32;
@@ -31,8 +33,9 @@ typedef struct qn_convert_options {
     const char *calibrate;         /**< calibration inputs, or NULL: a folder of .npz, .npy, .png and .jpg, read in the order of
                                         their names, or one such file. An .npz holds an array for each input, called NAME or
                                         in.NAME (a golden is one); an .npy or a photo is the input of a model with one. Each
-                                        is run once in float32, and what reaches a quarter of float16's largest number, or stays under
-                                        its smallest normal one, is kept in float32. Decides nothing for other precisions */
+                                        is run in float32. With float16, what reaches a quarter of its largest number, or stays under
+                                        its smallest normal one, is kept in float32; static activations get their ranges. Decides
+                                        nothing else */
     const qn_tensor *samples;      /**< calibration inputs in memory, in place of `calibrate`: inputs of the first sample,
                                         of the second ...; [n_samples * inputs of the model], or NULL */
     int32_t n_samples;
@@ -120,8 +123,8 @@ typedef struct qn_recipe {
     qn_bounds bounds;            /**< of `validate` */
 } qn_recipe;
 
-/** Read the recipe at `path`. QN_MALFORMED says where ("R.yaml:3:1: unknown key ..."); QN_UNSUPPORTED names a weight
- *  scheme that this version lacks. End it with qn_recipe_destroy (NULL is fine), after the last use of its options. */
+/** Read the recipe at `path`. QN_MALFORMED says where ("R.yaml:3:1: unknown key ..."), of a weight
+ *  scheme that is none, too. End it with qn_recipe_destroy (NULL is fine), after the last use of its options. */
 QN_API QN_MUST_USE qn_status qn_recipe_load(qn_context *ctx, const char *path, qn_recipe **out);
 QN_API void qn_recipe_destroy(qn_recipe *recipe);
 

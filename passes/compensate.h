@@ -12,8 +12,6 @@ typedef struct qn_compensated {
     qn_compensation how;     /**< what it gets; may be less than its scheme asks for */
     const char *reason;      /**< then why; "" otherwise */
     int32_t stat, n_stats;   /**< its first request of those of its stage, and how many follow, one a reader */
-    int64_t place;           /**< of its first reader in the graph */
-    int64_t known;           /**< place from which on all of its inputs are known */
 } qn_compensated;
 
 /** What is known of the weight's inputs: stats[0..n) of its readers, of which those without samples say nothing.

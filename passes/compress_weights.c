@@ -37,8 +37,8 @@
  * Weights are input 1 of Linear, Conv and ConvTranspose, either input of MatMul, Gemm and BatchMatMul, the table of Gather,
  * W and R of LSTM and GRU, with two dimensions or more; those of nodes that a keep_fp32 pattern names are left.
  * Which scheme a weight gets: passes/weight_rules.h; along which axes: passes/weight_layout.c. A weight whose readers have
- * different channel axes gets one scale for the tensor. Blocks lie along the axis that is summed (in the rows of a table); where that
- * has under 16 elements there is one scale a channel. The bytes are made when the package is filled (quant/fill.h): the constant becomes
+ * different channel axes gets one scale for the tensor. Blocks lie along the axis that is summed (in the rows of a table), the last one
+ * as short as need be; where that axis has under 16 elements and is shorter than a block there is one scale a channel. The bytes are made when the package is filled (quant/fill.h): the constant becomes
  * an expression with an encoding. Every constant that is met carries what became of it, and why (qn_const_record).
  */
 #include <math.h>
@@ -144,14 +144,14 @@ static qn_status encode(compressor *c, qn_value *v, qn_weight weight, const qn_w
         *left = qn_const_encoding_fault(encoded);
     if ((*left)[0] || !qn_rewrite(c->run, choice->text, v->uses[0].node))
         return QN_OK;
-    *how = (qn_encode_how){.scheme = choice->scheme, .importance_axis = weight.sum_axis};
+    *how = (qn_encode_how){.scheme = qn_weight_scheme(&choice->scheme, encoded), .importance_axis = weight.sum_axis};
     encoded->how = how;
     encoded->expr = old->expr;
     if (!encoded->expr || turn)
         QN_TRY(express(c, v, turn ? QN_OP_Transpose : QN_OP_Identity, &encoded->expr));
     for (int32_t i = 0; turn && i < v->n_uses; i++)
         QN_TRY(qn_node_set_int(ctx, v->uses[i].node, "trans_w", 1));
-    QN_TRY(record(c, v, encoded, qn_scheme_text(v->graph->arena, &choice->scheme), reason));
+    QN_TRY(record(c, v, encoded, qn_scheme_text(v->graph->arena, &how->scheme), reason));
     return qn_fold_set(c->run, v, encoded);
 }
 
@@ -164,8 +164,8 @@ static qn_status compress_value(compressor *c, qn_value *v) {
     if (v->constant->encoding != QN_ENC_DENSE)
         return QN_OK;
     QN_TRY(qn_weight_look(c->run->ctx, c->run->scratch, c->run->options, v, &weight));
-    const qn_weight_choice *choice = weight.is_weight ? qn_weight_rules_find(&c->rules, v) : NULL;
-    if (!weight.is_weight)
+    const qn_weight_choice *choice = weight.is_weight || weight.is_small ? qn_weight_rules_find(&c->rules, v) : NULL;
+    if (!weight.is_weight && !(weight.is_small && choice && choice->exact))
         return record(c, v, v->constant, "", weight.reason);
     if (!choice)
         return record(c, v, v->constant, "", "no scheme is asked for it");

@@ -13,8 +13,10 @@ static int32_t second(const qn_node *node) {
     (void)node;
     return 1;
 }
-static int32_t gemm_a(const qn_node *node) { return qn_node_int(node, "trans_a", 0) ? -2 : -1; }
-static int32_t gemm_b(const qn_node *node) { return qn_node_int(node, "trans_b", 0) ? -1 : -2; }
+static int32_t gemm_a(const qn_node *node) { return qn_node_int(node, "transA", 0) ? -2 : -1; }
+static int32_t gemm_b(const qn_node *node) { return qn_node_int(node, "transB", 0) ? -1 : -2; }
+static int32_t batch_a(const qn_node *node) { return qn_node_int(node, "trans_a", 0) ? -2 : -1; }
+static int32_t batch_b(const qn_node *node) { return qn_node_int(node, "trans_b", 0) ? -1 : -2; }
 
 static const struct {
     qn_op op;
@@ -22,8 +24,8 @@ static const struct {
     int32_t (*axis)(const qn_node *node);
 } g_products[] = {
     {QN_OP_Linear, 1, 0, last},  {QN_OP_MatMul, 1, 0, last},      {QN_OP_MatMul, 0, 1, before_last},
-    {QN_OP_Gemm, 1, 0, gemm_a},  {QN_OP_Gemm, 0, 1, gemm_b},      {QN_OP_BatchMatMul, 1, 0, gemm_a},
-    {QN_OP_BatchMatMul, 0, 1, gemm_b}, {QN_OP_Conv, 1, 0, second}, {QN_OP_ConvTranspose, 1, 0, second},
+    {QN_OP_Gemm, 1, 0, gemm_a},  {QN_OP_Gemm, 0, 1, gemm_b},      {QN_OP_BatchMatMul, 1, 0, batch_a},
+    {QN_OP_BatchMatMul, 0, 1, batch_b}, {QN_OP_Conv, 1, 0, second}, {QN_OP_ConvTranspose, 1, 0, second},
     {QN_OP_LSTM, 1, 0, last},    {QN_OP_GRU, 1, 0, last},
 };
 

@@ -27,7 +27,7 @@ qn_status qn_weight_rules_parse(qn_context *ctx, qn_arena *arena, const qn_pass_
 
 /* ---- how specific a match is -------------------------------------------------------------------------------- */
 
-enum { NO_MATCH = 0, BY_OP = 1, BY_NAME = 2, EXACT = 1 << 30, EXACT_SOURCE = EXACT - 1 }; /* BY_NAME + literal characters */
+enum { NO_MATCH = 0, BY_OP = 1, BY_NAME = 2, EXACT = 1 << 30 }; /* BY_NAME + literal characters */
 
 static bool is_literal(const char *pattern) { return !strpbrk(pattern, "*?"); }
 
@@ -57,28 +57,24 @@ static int by_tensor(const char *pattern, const qn_value *v) {
     return best;
 }
 
-static int by_sources(const char *pattern, const qn_const *c, bool alone, int depth);
-
-static int by_source(const char *pattern, const qn_const *source, bool alone, int depth) {
-    if (alone && is_literal(pattern) && source->name && strcmp(pattern, source->name) == 0)
-        return EXACT_SOURCE;
-    return most(by_name(pattern, source->name), by_sources(pattern, source, alone, depth + 1));
+/* What a weight was made from. Matrices are as good as itself; a factor that went into it is not. */
+static int by_source(const char *pattern, const qn_const *c) {
+    if (c->rank >= 2 && c->name && is_literal(pattern) && strcmp(pattern, c->name) == 0)
+        return EXACT;
+    return by_name(pattern, c->name);
 }
 
-/* A weight that was made of others, as of three projections: their names. `alone`: so far it is all of one, turned or in another dtype. */
-static int by_sources(const char *pattern, const qn_const *c, bool alone, int depth) {
+/* A weight that was made of others, as of three projections: their names. */
+static int by_sources(const char *pattern, const qn_const *c, int depth) {
     enum { MAX_DEPTH = 16 };
-    int best = NO_MATCH, n_floats = 0;
-    for (int32_t i = 0; c->expr && i < c->expr->n_in; i++)
-        n_floats += c->expr->in[i] && c->expr->in[i]->constant && qn_dtype_is_float(c->expr->in[i]->constant->dtype);
-    for (int32_t i = 0; i < c->n_sources; i++)
-        n_floats += qn_dtype_is_float(c->sources[i]->dtype);
-    alone = alone && n_floats == 1;
-    for (int32_t i = 0; c->expr && depth < MAX_DEPTH && i < c->expr->n_in; i++)
-        if (c->expr->in[i] && c->expr->in[i]->constant)
-            best = most(best, by_source(pattern, c->expr->in[i]->constant, alone, depth));
+    int best = NO_MATCH;
+    for (int32_t i = 0; c->expr && depth < MAX_DEPTH && i < c->expr->n_in; i++) {
+        const qn_value *in = c->expr->in[i];
+        if (in && in->constant)
+            best = most(best, most(by_source(pattern, in->constant), by_sources(pattern, in->constant, depth + 1)));
+    }
     for (int32_t i = 0; depth < MAX_DEPTH && i < c->n_sources; i++)
-        best = most(best, by_source(pattern, c->sources[i], alone, depth));
+        best = most(best, most(by_source(pattern, c->sources[i]), by_sources(pattern, c->sources[i], depth + 1)));
     return best;
 }
 
@@ -93,7 +89,7 @@ static int by_reader(const char *pattern, const qn_node *node) {
 }
 
 static int specificity(const char *pattern, const qn_value *v) {
-    int best = most(by_tensor(pattern, v), by_sources(pattern, v->constant, true, 0));
+    int best = most(by_tensor(pattern, v), by_sources(pattern, v->constant, 0));
     for (int32_t i = 0; i < v->n_uses; i++)
         best = most(best, by_reader(pattern, v->uses[i].node));
     return best;
@@ -111,7 +107,7 @@ qn_weight_choice *qn_weight_rules_find(qn_weight_rules *rules, const qn_value *v
             continue;
         best = match;
         found = &rules->rows[i];
-        found->exact = match >= EXACT_SOURCE;
+        found->exact = match == EXACT;
     }
     return found;
 }

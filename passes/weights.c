@@ -171,15 +171,16 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
     }
     if (clash)
         out->axis = -1;
-    if (qn_const_numel(c) < least) {
-        out->reason = qn_arena_printf(arena, "under %" PRId64 " elements", least);
-        return out->reason ? QN_OK : qn_fail_memory(ctx, 0, "a reason");
-    }
     if (c->dtype == QN_F64)
         out->reason = "float64";
     else if (first)
         out->reason = "read by nothing";
+    else if (qn_const_numel(c) < least)
+        out->reason = qn_arena_printf(arena, "under %" PRId64 " elements", least);
+    if (!out->reason)
+        return qn_fail_memory(ctx, 0, "a reason");
     out->is_weight = !out->reason[0];
+    out->is_small = !out->is_weight && !first && c->dtype != QN_F64;
     return QN_OK;
 }
 

@@ -182,11 +182,13 @@ qn_status try_node(node_test *t, bool reference, const char *node, qn_tensor *ou
                                .n_in = n_in,
                                .n_out = n_out,
                                .in = in,
+                               .in_const = t->consts,
                                .out = out,
                                .scratch = scratch};
         t->kernel = qn_kernel_choose(&args, reference);
         assert_non_null(t->kernel);
         status = qn_kernel_run(t->kernel, &args);
+        t->scratch_bytes = qn_arena_bytes(scratch);
     }
     qn_arena_destroy(scratch);
     qn_graph_destroy(graph);

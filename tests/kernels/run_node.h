@@ -17,6 +17,8 @@ typedef struct node_test {
     qn_context *ctx;
     qn_arena *arena;           /* of tensors and graphs: until node_end */
     const qn_kernel *kernel;   /* that ran last */
+    const qn_const *const *consts; /* of the inputs, where they are encoded (their tensors have no data); or NULL */
+    size_t scratch_bytes;      /* that the last run took from its arena */
 } node_test;
 
 node_test node_begin(void);

@@ -260,7 +260,7 @@ qn_status qn_conv_direct_run(const qn_kernel_args *args, const qn_conv *conv) {
     d.packed = scratch + (n - packed);
     find_offsets(&d);
     d.weights = d.packed;
-    if (d.rows == 1 && d.w.dtype == QN_F32)
+    if (d.rows == 1 && d.w.dtype == QN_F32 && !d.w.pack)
         d.weights = d.w.data;
     else
         qn_parallel_for(args->ctx, d.c.groups * d.panels, 1 + PACK_WORK / (d.K * d.rows), pack_weights, &d);

@@ -11,8 +11,8 @@ static int64_t numel(const qn_tensor *t) {
 /* ---- Gemm --------------------------------------------------------------------------------------- */
 
 bool qn_gemm_accepts_Gemm(const qn_kernel_args *args) {
-    return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && !qn_encoded(args, 0) &&
-           qn_addend_accepts(args, 2) && qn_is_real(args->out[0].dtype) && args->in[0].rank == 2 &&
+    return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && qn_addend_accepts(args, 2) &&
+           qn_is_real(args->out[0].dtype) && args->in[0].rank == 2 &&
            args->in[1].rank == 2 && args->out[0].rank == 2 && (!qn_has(args, 2) || args->in[2].rank <= 2);
 }
 
@@ -25,7 +25,7 @@ qn_status qn_gemm_Gemm(const qn_kernel_args *args) {
         return qn_kernel_fail(args, QN_MALFORMED, "%lld columns by %lld rows", (long long)K, (long long)b->dims[tb]);
     qn_gemm g = qn_gemm_make(M, N, K);
     g.arith = qn_gemm_arith_of(args->ctx, args->in[0].dtype, args->in[1].dtype);
-    QN_TRY(qn_operand_of_input(args, 0, ta ? 1 : K, ta ? M : 1, -1, 1, -1, 1, &g.a));
+    QN_TRY(qn_operand_of_input(args, 0, ta ? 1 : K, ta ? M : 1, ta, 1, !ta, 1, &g.a));
     QN_TRY(qn_operand_of_input(args, 1, tb ? K : 1, tb ? 1 : N, tb ? 0 : 1, 1, tb ? 1 : 0, 1, &g.b));
     g.c.data = y->data;
     g.c.dtype = y->dtype;
@@ -52,6 +52,16 @@ bool qn_gemm_accepts_Linear(const qn_kernel_args *args) {
            qn_fake_quant_accepts(args);
 }
 
+static qn_status set_codes(const qn_kernel_args *args, qn_operand *x) {
+    qn_x_quant_mode mode;
+    qn_x_quant fixed = {0};
+    QN_TRY(qn_x_quant_read(args, &mode, &fixed));
+    x->is_fixed = mode == QN_X_QUANT_STATIC;
+    x->unit_scale = fixed.scale;
+    x->unit_zero = fixed.zero_point;
+    return QN_OK;
+}
+
 qn_status qn_gemm_Linear(const qn_kernel_args *given) {
     qn_fake_quant view = {.args = *given};
     const qn_kernel_args *args = &view.args;
@@ -74,6 +84,8 @@ qn_status qn_gemm_Linear(const qn_kernel_args *given) {
     QN_TRY(qn_activation_read(args, &g.c.act));
     QN_TRY(qn_operand_of_input(args, 0, K, 1, -1, 1, -1, 1, &g.a));
     g.a.quantise = integers;
+    if (integers)
+        QN_TRY(set_codes(args, &g.a));
     QN_TRY(
         qn_operand_of_input(args, 1, trans_w ? K : 1, trans_w ? 1 : N, trans_w ? 0 : 1, 1, trans_w ? 1 : 0, 1, &g.b));
     g.c.data = y->data;

@@ -9,7 +9,7 @@ typedef struct batches {
 } batches;
 
 static bool accepts(const qn_kernel_args *args) {
-    return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && !qn_encoded(args, 0) &&
+    return qn_operand_accepts(args, 0) && qn_operand_accepts(args, 1) && (!qn_encoded(args, 0) || args->in[0].rank == 2) &&
            qn_is_real(args->out[0].dtype) && args->in[0].rank >= 1 && args->in[1].rank >= 1;
 }
 bool qn_gemm_accepts_MatMul(const qn_kernel_args *args) { return accepts(args); }
@@ -24,8 +24,8 @@ static void move(qn_gemm *one, int64_t batch, const void *arg) {
         a += at * s->a[i];
         b += at * s->b[i];
     }
-    one->a.data = qn_elem(one->a.data, one->a.dtype, a);
-    one->b.data = qn_elem(one->b.data, one->b.dtype, b);
+    qn_operand_advance(&one->a, a, 0);
+    qn_operand_advance(&one->b, b, 0);
     one->c.data = (char *)one->c.data + batch * s->matrix * (int64_t)qn_dtype_bytes(one->c.dtype);
 }
 
@@ -66,7 +66,7 @@ static qn_status product(const qn_kernel_args *args, bool trans_a, bool trans_b,
     qn_gemm g = qn_gemm_make(M, N, K);
     g.arith = qn_gemm_arith_of(args->ctx, a->dtype, b->dtype);
     int32_t rows_axis = b->rank > 1 ? b->rank - 2 : 0, cols_axis = b->rank > 1 ? b->rank - 1 : -1;
-    QN_TRY(qn_operand_of_input(args, 0, trans_a ? 1 : K, trans_a ? M : 1, -1, 1, -1, 1, &g.a));
+    QN_TRY(qn_operand_of_input(args, 0, trans_a ? 1 : K, trans_a ? M : 1, trans_a, 1, !trans_a, 1, &g.a));
     QN_TRY(qn_operand_of_input(args, 1, trans_b ? K : 1, trans_b ? 1 : N, trans_b ? rows_axis : cols_axis, 1,
                                trans_b ? cols_axis : rows_axis, 1, &g.b));
     g.c.data = y->data;

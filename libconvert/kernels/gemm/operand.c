@@ -10,8 +10,9 @@ bool qn_operand_accepts(const qn_kernel_args *args, int32_t index) {
 
 bool qn_operands_are_int8(const qn_kernel_args *args, int32_t axis, int64_t depth) {
     const qn_const *w = qn_encoded(args, 1);
-    bool dynamic;
-    return qn_x_quant_of(args->node, &dynamic) && dynamic && w && qn_const_is_plain_affine(w) && w->block == 0 &&
+    qn_x_quant_mode mode;
+    qn_x_quant fixed;
+    return qn_x_quant_of(args->node, &mode, &fixed) && mode != QN_X_QUANT_NONE && w && qn_const_is_plain_affine(w) && w->block == 0 &&
            w->code_dtype == QN_I8 && w->symmetric && (w->axis < 0 || w->axis == axis) && depth <= QN_GEMM_INT8_DEPTH &&
            qn_gemm_has(args->ctx, QN_ARITH_INT8);
 }
@@ -53,19 +54,9 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
         return QN_OK;
     }
     QN_TRY(qn_const_decode(args->ctx, c, 0, 0, NULL)); /* its parts are there */
-    /* a batch moves through the pointers of its operands, a convolution by qn_operand_advance */
-    if (c->rank == 2 || qn_op_row(args->node->op)->kind == QN_KIND_CONV) {
-        out->coded = coded;
-        out->pack = qn_codec_pack;
-        out->pack_arg = qn_gemm_isa_of(args->ctx);
-        out->dtype = QN_F32;
-        return QN_OK;
-    }
-    float *values;
-    int64_t n = qn_const_numel(c);
-    QN_NEW_ARRAY(args->ctx, args->scratch, values, n);
-    qn_codec_expand(args->ctx, coded, 0, n, values);
-    out->data = values;
+    out->coded = coded;
+    out->pack = qn_codec_pack;
+    out->pack_arg = qn_gemm_isa_of(args->ctx);
     out->dtype = QN_F32;
     return QN_OK;
 }

@@ -22,7 +22,7 @@ static bool accepts(const qn_kernel_args *args, int32_t n_acts, const char *cons
     if (names && names->n != n_acts * args->in[1].dims[0])
         return false;
     for (int32_t i = 0; i < args->n_in; i++)
-        if (qn_has(args, i) && (i == 4 || i > last_in || args->in[i].dtype != QN_F32))
+        if (qn_has(args, i) && (i == 4 || i > last_in || args->in[i].dtype != QN_F32 || (i != 1 && i != 2 && qn_encoded(args, i))))
             return false; /* lengths and peepholes: the reference's */
     for (int32_t i = 0; i < args->n_out; i++)
         if (args->out[i].dtype != QN_NONE && args->out[i].dtype != QN_F32)
@@ -59,6 +59,7 @@ typedef struct recurrent {
     float *gates;                /* [B, G] */
     float *rows;                 /* h as panels of A */
     float *state_weights;        /* packed */
+    qn_operand W, R;             /* of the first direction */
 } recurrent;
 
 typedef struct product {
@@ -97,9 +98,11 @@ static void state_product(const recurrent *r, const weights *w, const float *sta
     qn_parallel_for(r->args->ctx, w->panels, work < SHARED_STEP ? w->panels : ceil_div(w->panels, 16), multiply, &p);
 }
 
-static weights pack_state(const recurrent *r, const float *from, int64_t n, float *to) {
-    qn_operand op = {.data = from, .dtype = QN_F32, .x_stride = r->H, .k_stride = 1, .scale_run = 1};
+/* Rows [first, first + n) of a direction's R, decoded as they are packed. */
+static weights pack_state(const recurrent *r, int64_t dir, int64_t first, int64_t n, float *to) {
+    qn_operand op = r->R;
     weights w = {to, n, ceil_div(n, r->isa->nr)};
+    qn_operand_advance(&op, (dir * r->G + first) * r->H, first);
     for (int64_t j = 0; j < w.panels; j++) {
         int64_t left = n - j * r->isa->nr;
         r->isa->pack(&op, j * r->isa->nr, left < r->isa->nr ? left : r->isa->nr, 0, r->H, r->isa->nr,
@@ -116,10 +119,11 @@ static void move(qn_gemm *one, int64_t batch, const void *arg) {
 
 /* projection = x Wᵀ + bias for steps [t0, t1): rows (t, b), or (b, t) when batches come first. */
 static qn_status project(const recurrent *r, int64_t dir, int64_t t0, int64_t t1) {
-    const float *x = r->args->in[0].data, *w = (const float *)r->args->in[1].data + dir * r->G * r->I;
+    const float *x = r->args->in[0].data;
     qn_gemm g = qn_gemm_make(t1 - t0, r->G, r->I);
     g.a = (qn_operand){.data = x + t0 * r->I, .dtype = QN_F32, .x_stride = r->I, .k_stride = 1, .scale_run = 1};
-    g.b = (qn_operand){.data = w, .dtype = QN_F32, .x_stride = r->I, .k_stride = 1, .scale_run = 1};
+    g.b = r->W;
+    qn_operand_advance(&g.b, dir * r->G * r->I, 0);
     g.c.data = r->projection;
     g.c.dtype = QN_F32;
     g.c.row_stride = r->G;
@@ -136,7 +140,7 @@ static qn_status project(const recurrent *r, int64_t dir, int64_t t0, int64_t t1
     int64_t rows = (t1 - t0) * (r->batch_first ? 1 : r->B), n = r->batch_first ? r->B : 1;
     x += t0 * (r->batch_first ? 1 : r->B) * r->I;
     for (int64_t b = 0; b < n; b++)
-        qn_recurrent_refine(r->args->ctx, rows, r->I, r->G, x + b * r->T * r->I, w, r->bias,
+        qn_recurrent_refine(r->args->ctx, rows, r->I, r->G, x + b * r->T * r->I, &g.b, r->bias,
                             r->projection + b * rows * r->G);
     return QN_OK;
 }
@@ -188,13 +192,12 @@ static void step(const recurrent *r, const weights *all, const weights *last, co
 }
 
 static qn_status direction(const recurrent *r, int64_t dir, bool reverse) {
-    const float *R = (const float *)r->args->in[2].data + dir * r->G * r->H;
     const float *state_bias = read_bias(r, dir);
     /* a GRU that resets before its product needs that product in two parts */
     bool split = !r->lstm && !r->linear_first;
-    weights all = pack_state(r, R, split ? 2 * r->H : r->G, r->state_weights), last = {NULL, 0, 0};
+    weights all = pack_state(r, dir, 0, split ? 2 * r->H : r->G, r->state_weights), last = {NULL, 0, 0};
     if (split)
-        last = pack_state(r, R + 2 * r->H * r->H, r->H, r->state_weights + all.panels * r->H * r->isa->nr);
+        last = pack_state(r, dir, 2 * r->H, r->H, r->state_weights + all.panels * r->H * r->isa->nr);
     float *none = r->rh; /* zeros stand for a bias that is not there */
     const float *bias = r->linear_first ? state_bias : NULL;
     if (r->linear_first && !state_bias) {
@@ -252,7 +255,8 @@ static qn_status read(const qn_kernel_args *args, int64_t gates, recurrent *r) {
                               (long long)rec->dims[0], (long long)rec->dims[1], (long long)rec->dims[2],
                               (long long)r->I);
     r->cells = QN_ISA_PICK(args->ctx, &qn_cells);
-    return QN_OK;
+    QN_TRY(qn_operand_of_input(args, 1, r->I, 1, 1, 1, 2, 1, &r->W));
+    return qn_operand_of_input(args, 2, r->H, 1, 1, 1, 2, 1, &r->R);
 }
 
 /* Take n floats from the front of *p. */

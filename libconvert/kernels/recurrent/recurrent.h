@@ -16,9 +16,9 @@ typedef struct qn_cells {
     void (*gru)(int64_t H, const float *x, const float *s, const float *bias, float *h);
 } qn_cells;
 
-/** projection[rows, G] = x[rows, I] w[G, I]ᵀ + bias[G] is there in float32: sums near a threshold that large inputs
- * leave in doubt are done again in float64 (refine.c). */
-void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const float *w,
+/** projection[rows, G] = x[rows, I] wᵀ + bias[G] is there in float32, w [G, I] of any storage: sums near a threshold that
+ * large inputs leave in doubt are done again in float64 (refine.c). */
+void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const qn_operand *w,
                          const float *bias, float *projection);
 
 extern const qn_cells qn_cells_scalar, qn_cells_neon, qn_cells_avx2, qn_cells_avx512;

@@ -15,10 +15,26 @@
 #define NEAR 128.0f
 
 typedef struct refinement {
-    const float *x, *w, *bias;
+    const float *x, *bias;
+    const qn_operand *w;
+    const qn_gemm_isa *isa;
     float *projection;
     int64_t I, G;
 } refinement;
+
+/* bias + x times row j of the weights. */
+static double sum_of(const refinement *r, const float *x, int64_t j) {
+    enum { RUN = 256 };
+    float w[RUN];
+    double sum = (double)r->bias[j];
+    for (int64_t i = 0; i < r->I; i += RUN) {
+        const int64_t n = r->I - i < RUN ? r->I - i : RUN;
+        r->isa->pack(r->w, j, 1, i, n, 1, w); /* a panel of width 1 is a row */
+        for (int64_t k = 0; k < n; k++)
+            sum += (double)x[i + k] * (double)w[k];
+    }
+    return sum;
+}
 
 static void refine_rows(void *arg, int64_t begin, int64_t end, int worker) {
     (void)worker;
@@ -29,18 +45,14 @@ static void refine_rows(void *arg, int64_t begin, int64_t end, int worker) {
         for (int64_t i = 0; i < r->I; i++)
             largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
         for (int64_t j = 0; largest > LOUD && j < r->G; j++) {
-            if (!(fabsf(p[j]) < NEAR))
-                continue;
-            double sum = (double)r->bias[j];
-            for (int64_t i = 0; i < r->I; i++)
-                sum += (double)x[i] * (double)r->w[j * r->I + i];
-            p[j] = (float)sum;
+            if (fabsf(p[j]) < NEAR)
+                p[j] = (float)sum_of(r, x, j);
         }
     }
 }
 
-void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const float *w,
+void qn_recurrent_refine(qn_context *ctx, int64_t rows, int64_t I, int64_t G, const float *x, const qn_operand *w,
                          const float *bias, float *projection) {
-    refinement r = {.x = x, .w = w, .bias = bias, .projection = projection, .I = I, .G = G};
+    refinement r = {.x = x, .w = w, .isa = qn_gemm_isa_of(ctx), .bias = bias, .projection = projection, .I = I, .G = G};
     qn_parallel_for(ctx, rows, 16, refine_rows, &r);
 }
