@@ -112,6 +112,8 @@ static qn_status add_weight(compensator *c, qn_value *v) {
     const char *fault = qn_grid_fault(constant);
     if (w->how == QN_COMPENSATE_GPTQ && fault)
         settle(w, QN_COMPENSATE_IMPORTANCE, qn_arena_printf(c->run->scratch, "importance only: %s", fault));
+    if (w->how == QN_COMPENSATE_AWQ)
+        settle(w, QN_COMPENSATE_IMPORTANCE, "importance only: awq is not in this version");
     look_at_uses(c, w);
     return w->reason ? QN_OK : qn_fail_memory(c->run->ctx, 0, "a reason");
 }
