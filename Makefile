@@ -242,7 +242,7 @@ peers: ## fetch ONNX Runtime with npm into build/peers, for make bench
 
 # What is measured, full-size models to make (dav2-large: 1.3 GB, da3-large: 1.6 GB, depthpro: 3.8 GB; minutes), and
 # where they are.
-BENCH        ?= roofline gemm kmeans models twelve convert checkpoints memory
+BENCH        ?= roofline gemm kmeans models twelve convert checkpoints memory quality
 BENCH_FULL   ?= minilm dav2-small dav2-base
 BENCH_MODELS ?= build/bench/models
 SHARED       ?= ../shared

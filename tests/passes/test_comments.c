@@ -64,6 +64,8 @@ static void parse_options(check *c, const char *label) {
             c->options.fold_limit_bytes = strtoll(value, NULL, 10);
         else if (strcmp(item, "min_compress") == 0)
             c->options.min_compress_elems = strtoll(value, NULL, 10);
+        else if (strcmp(item, "correct_bias") == 0)
+            c->options.correct_bias = true;
         else if (strcmp(item, "equalize") == 0)
             c->options.equalize = strtod(value, NULL);
         else if (strcmp(item, "samples") == 0) {
