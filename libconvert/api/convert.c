@@ -101,6 +101,12 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     const bool encodes = o->weights || o->n_weight_rules;
     qn_scheme scheme = {.encoding = QN_ENC_DENSE};
     qn_activation_scheme activations;
+    for (int32_t i = 0; i < o->n_weight_rules; i++) {
+        qn_scheme ruled;
+        if (!o->weight_rules[i].pattern || !o->weight_rules[i].pattern[0])
+            return qn_fail(ctx, QN_USAGE, "weight rule '=%s' has no pattern: NAME=SCHEME", o->weight_rules[i].scheme);
+        QN_TRY(qn_scheme_parse(ctx, o->weight_rules[i].scheme, &ruled));
+    }
     if (o->weights)
         QN_TRY(qn_scheme_parse(ctx, o->weights, &scheme));
     if (!o->activations)
