@@ -86,8 +86,8 @@ QN_TEST(passes_scale_salient_channels_lowers_the_error_of_products) {
     assert_true(rewrites >= 1); /* until nothing changes: what is left to gain is taken too */
     qn_graph *plain = convert(ctx, "int4:mse", &samples, &rewrites);
     assert_int_equal(rewrites, 0);
-    /* a channel 8 times as large makes 40 % of the error: finer steps for it take most of that away */
-    assert_true(error_of(ctx, scaled, f) < 0.8 * error_of(ctx, plain, f));
+    /* a channel 8 times as large makes 64 / (64 + 95) = 40 % of the error: finer steps for it take at least a quarter of that away */
+    assert_true(error_of(ctx, scaled, f) < 0.9 * error_of(ctx, plain, f));
     qn_graph_destroy(scaled);
     qn_graph_destroy(plain);
     free(f);
