@@ -168,5 +168,8 @@ qn_status qn_compensate_weight(qn_pass_run *run, const qn_compensated *w, const 
     if (status == QN_OK && known && qn_rewrite(run, gram ? "gptq" : "importance", reader))
         status = gram ? encode_ready(run, arena, w, gram) : set_importance(run, w, squares);
     qn_arena_destroy(arena);
-    return status;
+    if (status != QN_UNSUPPORTED)
+        return status;
+    qn_clear(run->ctx); /* numbers that no code holds: the filler meets them as well, and leaves the weight with a reason */
+    return QN_OK;
 }

@@ -249,11 +249,9 @@ static qn_status scale_stage(scaler *sc, int32_t begin, int32_t end) {
 
 qn_status qn_pass_scale_salient_channels(qn_pass_run *run) {
     scaler s = {.run = run};
-    if (!qn_weight_rules_any(run->options))
-        return QN_OK;
+    if (!qn_weight_rules_any(run->options) || !run->options->samples)
+        return QN_OK; /* compensate_weights refuses a weight that needs samples */
     QN_TRY(qn_weight_rules_parse(run->ctx, run->scratch, run->options, &s.rules));
-    if (!run->options->samples)
-        return QN_OK; /* compensate_weights refuses a weight that needs them */
     QN_TRY(find_sites(&s));
     for (int32_t begin = 0, end; begin < s.n; begin = end) {
         for (end = begin + 1; end < s.n && qn_statistics_bytes(s.stats + begin, end - begin + 1) <= MOST_BYTES; end++)

@@ -149,7 +149,7 @@ static const qn_option g_options[] = {
     {"processor", 0, "FILE", false, "a preprocessor_config.json: how a photo becomes the input, kept in\nthe package for run --image"},
     {"ship", 0, NULL, false, "write the shipping form: the same package, compressed without loss;\nwhat reads packages reads it, quern unpack makes it one again"},
     {"licence", 0, "TEXT", false, "licence of the weights, kept in the package"},
-    {"calibrate", 0, "DIR", false, "run each .npz, .npy, .png and .jpg of a folder (or one such file): with\nfp16, keep in fp32 what leaves fp16's range there (-v says what and\nwhy); for static activations, their ranges"},
+    {"calibrate", 0, "DIR", false, "run each .npz, .npy, .png and .jpg of a folder (or one such file): with\nfp16, keep in fp32 what leaves fp16's range there (-v says what and\nwhy); for static activations, their ranges;\nfor importance, gptq and awq, what weights are multiplied by"},
     {NULL, 0, NULL, false, NULL},
 };
 static const qn_example g_examples[] = {

@@ -94,7 +94,22 @@ static qn_status fill_report(qn_context *ctx, qn_model *model, const qn_pass_opt
 
 /* ---- the conversion ------------------------------------------------------------------------------ */
 
+/* The first scheme that asks for calibration inputs, "" when none does. */
+static qn_status find_compensated(qn_context *ctx, const qn_convert_options *o, const char **out) {
+    *out = "";
+    for (int32_t i = -1; i < o->n_weight_rules && !(*out)[0]; i++) {
+        const char *text = i < 0 ? o->weights : o->weight_rules[i].scheme;
+        qn_scheme scheme = {.compensation = QN_COMPENSATE_NONE};
+        if (text)
+            QN_TRY(qn_scheme_parse(ctx, text, &scheme));
+        if (scheme.compensation != QN_COMPENSATE_NONE)
+            *out = text;
+    }
+    return QN_OK;
+}
+
 static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
+    const char *compensated;
     if (o->precision != QN_NONE && o->precision != QN_F32 && o->precision != QN_F16 && o->precision != QN_BF16)
         return qn_fail(ctx, QN_USAGE, "precision %s: a conversion is to float32, float16 or bfloat16",
                        qn_dtype_name(o->precision));
@@ -109,6 +124,9 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     }
     if (o->weights)
         QN_TRY(qn_scheme_parse(ctx, o->weights, &scheme));
+    QN_TRY(find_compensated(ctx, o, &compensated));
+    if (compensated[0] && !o->calibrate && !o->samples)
+        return qn_fail(ctx, QN_USAGE, "weights %s need calibration inputs (--calibrate)", compensated);
     if (!o->activations)
         return QN_OK;
     QN_TRY(qn_activation_scheme_parse(ctx, o->activations, &activations));
@@ -123,6 +141,9 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
 
 /* Ranges have a say where a dtype has less range than float32, and in static codes. */
 static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
+    const char *compensated;
+    if (find_compensated(ctx, o, &compensated) != QN_OK || compensated[0])
+        return;
     if (o->activations && strncmp(o->activations, "int8:static", strlen("int8:static")) == 0)
         return;
     if (o->no_passes)

@@ -26,6 +26,11 @@ run -p fp16 --calibrate loud/in.npz --json | grep -c '"max_abs": [1-9]'
 # ranges decide nothing here
 run -p bf16 --calibrate inputs -v | grep calib
 run --calibrate inputs -v --weights int8 | grep calib
+# codes that make up for each other
+run --calibrate inputs -v --weights int4:gptq | grep -c "outputs differ by -"
+$QUERN inspect m.quern --weights | grep -c "int4:gptq"
+run --weights 'int4:gptq'; echo "exit $?"
+run --weights int8 --weights 'op:Linear=int4:importance'; echo "exit $?"
 for refused in "--calibrate empty" "--calibrate other.npz" "--calibrate nowhere" "--calibrate inputs/notes.txt" \
     "--calibrate inputs --dim height=42"; do
     run -p fp16 $refused
