@@ -22,8 +22,10 @@ QN_API bool qn_scheme_is_name(qn_context *ctx, const char *text);
 typedef struct qn_convert_options {
     qn_dtype precision;            /**< QN_F32 (or QN_NONE), QN_F16, QN_BF16 */
     const char *weights;           /**< weight scheme, e.g. "int8", "int4:block=32"; NULL: as the precision says */
-    const char *activations;       /**< "int8": products with int8 weights take their input as 8 bit codes made while
-                                        the model runs (needs weights "int8"); NULL: inputs as the precision says */
+    const char *activations;       /**< "int8" (or "int8:dynamic"): products with int8 weights take their input as 8 bit codes
+                                        scaled while the model runs (needs weights "int8"); "int8:static:OBSERVER": scaled by
+                                        what calibration inputs show to an observer: minmax, average, percentile=P, entropy
+                                        or mse (docs/compression.md); NULL: inputs as the precision says */
     int64_t min_compress_elems;    /**< smaller weights are left alone; 0: 1024 */
     const char *const *keep_fp32;  /**< glob patterns (*, ?) over node names, source names and ops */
     int32_t n_keep_fp32;
@@ -31,8 +33,9 @@ typedef struct qn_convert_options {
     const char *calibrate;         /**< calibration inputs, or NULL: a folder of .npz, .npy, .png and .jpg, read in the order of
                                         their names, or one such file. An .npz holds an array for each input, called NAME or
                                         in.NAME (a golden is one); an .npy or a photo is the input of a model with one. Each
-                                        is run once in float32, and what reaches a quarter of float16's largest number, or stays under
-                                        its smallest normal one, is kept in float32. Decides nothing for other precisions */
+                                        is run in float32. With float16, what reaches a quarter of its largest number, or stays under
+                                        its smallest normal one, is kept in float32; static activations get their ranges. Decides
+                                        nothing else */
     const qn_tensor *samples;      /**< calibration inputs in memory, in place of `calibrate`: inputs of the first sample,
                                         of the second ...; [n_samples * inputs of the model], or NULL */
     int32_t n_samples;
@@ -120,8 +123,8 @@ typedef struct qn_recipe {
     qn_bounds bounds;            /**< of `validate` */
 } qn_recipe;
 
-/** Read the recipe at `path`. QN_MALFORMED says where ("R.yaml:3:1: unknown key ..."); QN_UNSUPPORTED names a weight
- *  scheme that this version lacks. End it with qn_recipe_destroy (NULL is fine), after the last use of its options. */
+/** Read the recipe at `path`. QN_MALFORMED says where ("R.yaml:3:1: unknown key ..."), of a weight
+ *  scheme that is none, too. End it with qn_recipe_destroy (NULL is fine), after the last use of its options. */
 QN_API QN_MUST_USE qn_status qn_recipe_load(qn_context *ctx, const char *path, qn_recipe **out);
 QN_API void qn_recipe_destroy(qn_recipe *recipe);
 
@@ -131,6 +134,58 @@ QN_API QN_MUST_USE qn_status qn_package_check(qn_context *ctx, const char *path)
  *  when `source` is in no shipping form. The sizes of both may be NULL. */
 QN_API QN_MUST_USE qn_status qn_package_unpack(qn_context *ctx, const char *source, const char *path,
                                                uint64_t *shipped_bytes, uint64_t *package_bytes);
+
+/* ---- the search ------------------------------------------------------------------------------------------------ */
+
+typedef struct qn_tune_options {
+    qn_dtype precision;            /**< as of qn_convert_options; so are the next five */
+    int64_t min_compress_elems;
+    const char *const *keep_fp32;
+    int32_t n_keep_fp32;
+    const char *calibrate;         /**< required */
+    const char *licence;
+    const char *recipe;            /**< text kept in the package */
+    const char *const *schemes;    /**< [n_schemes] weight schemes to choose from; NULL: a list from 8 bits to 2 (docs/compression.md) */
+    int32_t n_schemes;
+    double max_bytes;              /**< of the package; 0: not asked for. Bounds of quality may be given with it: all must hold */
+    double max_kl;                 /**< mean KL divergence of `logits`, in nats; NAN: not asked for, as of the next two */
+    double min_cosine;             /**< least cosine of an output, over all calibration inputs together */
+    double min_sqnr;               /**< least SQNR of an output in dB, likewise */
+    const char *logits;            /**< name of the output of max_kl; NULL: the first with two dimensions or more */
+    const char *state;             /**< file that keeps what was measured, so that a search that is stopped goes on where it was; or NULL */
+} qn_tune_options;
+
+/** What one weight is stored as. */
+typedef struct qn_tune_choice {
+    const char *tensor, *scheme;   /**< scheme "none": as it is */
+    double bytes;
+    double cost;                   /**< measured with this weight alone so: KL, 1 - cosine, or noise over signal, by the bound */
+} qn_tune_choice;
+
+/** A size and what it costs. */
+typedef struct qn_tune_point {
+    const char *label;             /**< a scheme on all weights; "tuned": what was found; "": predicted, the sum of single costs */
+    double bytes, cost;            /**< of the weights with schemes and all else that is stored; cost as above */
+} qn_tune_point;
+
+/** Belongs to the model. */
+typedef struct qn_tune_report {
+    const char *metric;            /**< "kl", "cosine" or "noise": what cost is */
+    const qn_tune_choice *choices; /**< in graph order */
+    int32_t n_choices;
+    const qn_tune_point *points;
+    int32_t n_points;
+    int32_t measured, resumed;     /**< single costs measured, and taken from `state` */
+    uint64_t package_bytes;
+    double kl, cosine, sqnr_db;    /**< of the whole package on the calibration inputs; kl NAN without logits */
+} qn_tune_report;
+
+/** The smallest package within the bounds of quality, or the best one of at most max_bytes: each weight is measured alone under each
+ *  scheme, the best choice for all is worked out from that, and the whole is measured before anything is written to `path` (NULL:
+ *  nothing is). QN_BOUND: the bounds cannot be met, the message says how near it comes; nothing is written. `model` is then the tuned
+ *  graph, or, after a failure, of no further use. */
+QN_API QN_MUST_USE qn_status qn_model_tune(qn_context *ctx, qn_model *model, const qn_tune_options *options, const char *path,
+                                           const qn_tune_report **report);
 
 #ifdef __cplusplus
 }

@@ -37,14 +37,13 @@
  * Weights are input 1 of Linear, Conv and ConvTranspose, either input of MatMul, Gemm and BatchMatMul, the table of Gather,
  * W and R of LSTM and GRU, with two dimensions or more; those of nodes that a keep_fp32 pattern names are left.
  * Which scheme a weight gets: passes/weight_rules.h; along which axes: passes/weight_layout.c. A weight whose readers have
- * different channel axes gets one scale for the tensor. Blocks lie along the axis that is summed (in the rows of a table); where that
- * has under 16 elements there is one scale a channel. The bytes are made when the package is filled (quant/fill.h): the constant becomes
+ * different channel axes gets one scale for the tensor. Blocks lie along the axis that is summed (in the rows of a table), the last one
+ * as short as need be; where that axis has under 16 elements and is shorter than a block there is one scale a channel. The bytes are made when the package is filled (quant/fill.h): the constant becomes
  * an expression with an encoding. Every constant that is met carries what became of it, and why (qn_const_record).
  */
 #include <math.h>
 #include <string.h>
 
-#include "kernels/eval.h"
 #include "passes/rewrite.h"
 #include "passes/weight_rules.h"
 #include "passes/weights.h"
@@ -84,18 +83,6 @@ static qn_status express(compressor *c, qn_value *v, qn_op op, const qn_node **o
 
 /* ---- what depends on the numbers --------------------------------------------------------------------------------- */
 
-/** The elements of a constant as float32, in `arena`. */
-static qn_status values_of(qn_context *ctx, qn_arena *arena, const qn_const *c, const float **out) {
-    qn_tensor t;
-    float *wide;
-    QN_TRY(qn_const_eval(ctx, arena, c, &t));
-    QN_NEW_ARRAY(ctx, arena, wide, qn_const_numel(c) + 1);
-    const qn_const dense = {.dtype = c->dtype, .rank = 1, .dims = {qn_const_numel(c)}, .axis = -1, .part = {{t.data, t.n_bytes}}};
-    QN_TRY(qn_const_decode(ctx, &dense, 0, qn_const_numel(c), wide));
-    *out = wide;
-    return QN_OK;
-}
-
 /** The elements that a threshold keeps; tensors that are to be exact but have too many different numbers. */
 static qn_status look_at_numbers(compressor *c, const qn_value *v, const qn_scheme *s, qn_const *encoded, const char **left) {
     const bool unique = s->encoding == QN_ENC_PALETTE && s->table == QN_TABLE_UNIQUE;
@@ -109,7 +96,7 @@ static qn_status look_at_numbers(compressor *c, const qn_value *v, const qn_sche
     if (!own)
         return qn_fail_memory(ctx, 0, "an arena");
     const int64_t n = qn_const_numel(encoded);
-    qn_status status = values_of(ctx, own, v->constant, &x);
+    qn_status status = qn_weight_numbers(ctx, own, v->constant, &x);
     if (status == QN_OK && s->prune == QN_PRUNE_THRESHOLD)
         for (int64_t i = 0; i < n; i++)
             encoded->n_kept += (double)fabsf(x[i]) >= s->threshold;
@@ -157,14 +144,14 @@ static qn_status encode(compressor *c, qn_value *v, qn_weight weight, const qn_w
         *left = qn_const_encoding_fault(encoded);
     if ((*left)[0] || !qn_rewrite(c->run, choice->text, v->uses[0].node))
         return QN_OK;
-    *how = (qn_encode_how){.scheme = choice->scheme, .importance_axis = weight.sum_axis};
+    *how = (qn_encode_how){.scheme = qn_weight_scheme(&choice->scheme, encoded), .importance_axis = weight.sum_axis};
     encoded->how = how;
     encoded->expr = old->expr;
     if (!encoded->expr || turn)
         QN_TRY(express(c, v, turn ? QN_OP_Transpose : QN_OP_Identity, &encoded->expr));
     for (int32_t i = 0; turn && i < v->n_uses; i++)
         QN_TRY(qn_node_set_int(ctx, v->uses[i].node, "trans_w", 1));
-    QN_TRY(record(c, v, encoded, qn_scheme_text(v->graph->arena, &choice->scheme), reason));
+    QN_TRY(record(c, v, encoded, qn_scheme_text(v->graph->arena, &how->scheme), reason));
     return qn_fold_set(c->run, v, encoded);
 }
 
@@ -177,8 +164,8 @@ static qn_status compress_value(compressor *c, qn_value *v) {
     if (v->constant->encoding != QN_ENC_DENSE)
         return QN_OK;
     QN_TRY(qn_weight_look(c->run->ctx, c->run->scratch, c->run->options, v, &weight));
-    const qn_weight_choice *choice = weight.is_weight ? qn_weight_rules_find(&c->rules, v) : NULL;
-    if (!weight.is_weight)
+    const qn_weight_choice *choice = weight.is_weight || weight.is_small ? qn_weight_rules_find(&c->rules, v) : NULL;
+    if (!weight.is_weight && !(weight.is_small && choice && choice->exact))
         return record(c, v, v->constant, "", weight.reason);
     if (!choice)
         return record(c, v, v->constant, "", "no scheme is asked for it");

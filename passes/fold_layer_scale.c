@@ -24,31 +24,17 @@
 #include "passes/match.h"
 #include "passes/rewrite.h"
 
-/* gamma [n] so that it broadcasts over the weight: as it is, or [n, 1] for a transposed one. */
-static qn_status along_outputs(qn_pass_run *run, const qn_linear *l, qn_value *gamma, qn_value **out) {
-    *out = gamma;
-    if (!l->trans_w)
-        return QN_OK;
-    const int64_t dims[] = {l->n, 1};
-    qn_value *in[2] = {gamma, NULL};
-    QN_TRY(qn_value_ints(run->ctx, run->graph, NULL, dims, 2, &in[1]));
-    return qn_fold_op(run, QN_OP_Reshape, gamma->name, in, 2, NULL, 0, out);
-}
-
 static qn_status fold(qn_pass_run *run, qn_node *mul) {
     qn_linear l;
-    qn_value *other = NULL, *gamma, *column, *scaled[2] = {NULL, NULL};
+    qn_value *other = NULL, *gamma, *scaled[2] = {NULL, NULL};
     if (!qn_linear_plain(qn_match_operand_only(mul, QN_OP_Linear, &other), &l) ||
         !qn_match_same_type(l.node->out[0], mul->out[0]) || (l.bias && !l.bias->constant))
         return QN_OK;
     QN_TRY(qn_linear_vector(run, other, l.n, &gamma));
     if (!gamma)
         return QN_OK;
-    QN_TRY(along_outputs(run, &l, gamma, &column));
-    if (!column)
-        return QN_OK;
-    qn_value *weight[] = {l.w, column}, *bias[] = {l.bias, gamma};
-    QN_TRY(qn_fold_op(run, QN_OP_Mul, l.w->name, weight, 2, NULL, 0, &scaled[0]));
+    qn_value *bias[] = {l.bias, gamma};
+    QN_TRY(qn_linear_scaled(run, &l, gamma, false, &scaled[0]));
     if (l.bias)
         QN_TRY(qn_fold_op(run, QN_OP_Mul, l.bias->name, bias, 2, NULL, 0, &scaled[1]));
     if (!scaled[0] || (l.bias && !scaled[1]) || !qn_rewrite(run, "a scale into Linear", mul))

@@ -47,19 +47,6 @@ static bool is_vector(const qn_value *v, int64_t n) {
     return v && v->constant && v->constant->rank == 1 && v->constant->dims[0] == n;
 }
 
-/* scale as [k, 1] (or [1, k] for a transposed weight) times w. */
-static qn_status scaled_weight(qn_pass_run *run, const qn_linear *l, qn_value *scale, qn_value **out) {
-    const int64_t column[] = {l->k, 1}, row[] = {1, l->k};
-    qn_value *to[2] = {scale, NULL}, *shaped;
-    *out = NULL;
-    QN_TRY(qn_value_ints(run->ctx, run->graph, NULL, l->trans_w ? row : column, 2, &to[1]));
-    QN_TRY(qn_fold_op(run, QN_OP_Reshape, scale->name, to, 2, NULL, 0, &shaped));
-    if (!shaped)
-        return QN_OK;
-    qn_value *product[] = {l->w, shaped};
-    return qn_fold_op(run, QN_OP_Mul, l->w->name, product, 2, NULL, 0, out);
-}
-
 /* sum[n] += s w, of a float32 weight; w in an arena of its own, which is given back. */
 static qn_status add_products(qn_pass_run *run, const qn_linear *l, const double *s, double *sum) {
     qn_arena *own = qn_arena_create();
@@ -107,7 +94,7 @@ static qn_status fold(qn_pass_run *run, qn_node *node) {
     if ((shift && !is_vector(shift, l.k)) || (!shift && qn_match_all(norm->in[1], 1)))
         return QN_OK;
     QN_TRY(qn_norm_ones(run, norm, norm->in[0], qn_match_rank(norm->in[0]) - 1, &ones));
-    QN_TRY(scaled_weight(run, &l, norm->in[1], &weight));
+    QN_TRY(qn_linear_scaled(run, &l, norm->in[1], true, &weight));
     bias = l.bias;
     if (shift)
         QN_TRY(shifted_bias(run, &l, shift, &bias));

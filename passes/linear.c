@@ -29,6 +29,18 @@ qn_status qn_linear_replace(qn_pass_run *run, qn_node *old, const qn_linear *par
     return trans ? qn_node_set_int(run->ctx, node, "trans_w", 1) : QN_OK;
 }
 
+qn_status qn_linear_scaled(qn_pass_run *run, const qn_linear *l, qn_value *vector, bool inputs, qn_value **out) {
+    const int64_t n = inputs ? l->k : l->n, column[] = {n, 1}, row[] = {1, n};
+    qn_value *to[2] = {vector, NULL}, *shaped;
+    *out = NULL;
+    QN_TRY(qn_value_ints(run->ctx, run->graph, NULL, inputs == l->trans_w ? row : column, 2, &to[1]));
+    QN_TRY(qn_fold_op(run, QN_OP_Reshape, vector->name, to, 2, NULL, 0, &shaped));
+    if (!shaped)
+        return QN_OK;
+    qn_value *product[] = {l->w, shaped};
+    return qn_fold_op(run, QN_OP_Mul, l->w->name, product, 2, NULL, 0, out);
+}
+
 qn_status qn_linear_vector(qn_pass_run *run, qn_value *v, int64_t n, qn_value **out) {
     *out = NULL;
     if (!v || !v->constant || !qn_dtype_is_float(v->type.dtype))

@@ -6,8 +6,8 @@
  *   / * NAME: one line.
  *    *
  *    * Before:                            or "Before (precision=float16, bound=2e-3):" with options of the run:
- *    *     input %x: float32[2,3]         precision, weights, activations, keep_fp32, fold_limit, min_compress;
- *    *     %a = Identity(%x)              bound is the largest difference over the largest magnitude (1e-5);
+ *    *     input %x: float32[2,3]         precision, weights, activations, equalize, correct_bias, keep_fp32, fold_limit,
+ *    *     %a = Identity(%x)              min_compress, samples (so many random ones); bound: largest difference over largest magnitude (1e-5);
  *    *     %y = Relu(%a)                  first is a pass that each block goes through before
  *    *     output %y
  *    * After:
@@ -50,12 +50,16 @@ typedef struct qn_pass_options {
     const char *const *keep_fp32;  /**< glob patterns over node names, origins and op names */
     int32_t n_keep_fp32;
     const char *const *keep_why;   /**< [n_keep_fp32], each may be NULL: why the pattern is there; or NULL */
-    const qn_samples *samples;     /**< inputs whose ranges convert_precision looks at for float16, or NULL */
+    const qn_samples *samples;     /**< calibration inputs, or NULL: what convert_precision (float16), equalize_activations,
+                                        compensate_weights and quantize_activations (static) look at */
     qn_kept_nodes *kept;           /**< where convert_precision says what it keeps, or NULL */
     const char *weights;           /**< scheme text such as "int8:per_channel", or NULL */
     const qn_weight_rule *weight_rules; /**< [n_weight_rules]: schemes by name and op, over `weights`; passes/weight_rules.h */
     int32_t n_weight_rules;
-    const char *activations;       /**< "int8", or NULL: products take their input as it is */
+    const char *activations;       /**< quant/observe.h: "int8", "int8:static:mse" ..., or NULL: products take their input as
+                                        it is */
+    double equalize;               /**< alpha of equalize_activations, 0 < alpha <= 1; 0: it does nothing */
+    bool correct_bias;             /**< biases take back what codes of weights move means by */
     int64_t min_compress_elems;    /**< smaller weights stay as they are */
     int64_t fold_limit_bytes;      /**< larger results stay constant expressions; 0: the default */
     const char *stop_after;        /**< "NAME" of a pass, or a number N of rewrites, or NULL */

@@ -3,14 +3,19 @@
 
 #include "quant/mask.h"
 
-/** Shorter sums have one scale for the channel: a block of them would cost more than it helps. */
+/** A block that is longer than the summed axis is all of it; where that is shorter than this, beside other axes that are summed too (the
+ *  taps of a convolution), its scale would cost more than it helps: one serves the whole channel. */
 enum { MIN_SUM = 16 };
+
+static bool has_blocks(const qn_scheme *s, const qn_weight *w, const qn_const *c) {
+    return s->block > 0 && (c->dims[w->sum_axis] >= MIN_SUM || c->dims[w->sum_axis] >= s->block);
+}
 
 static void put_scales(const qn_scheme *s, const qn_weight *w, qn_const *c, const char **reason) {
     c->scale_dtype = s->scale_dtype;
     c->super_dtype = s->super_dtype;
     c->super_block = s->super_dtype ? s->super_block : 0;
-    if (s->block > 0 && c->dims[w->sum_axis] >= MIN_SUM) {
+    if (has_blocks(s, w, c)) {
         c->axis = w->sum_axis;
         c->block = s->block;
         if (s->block2 > 0 && w->axis >= 0 && w->axis != w->sum_axis) {
@@ -81,4 +86,21 @@ void qn_weight_layout(const qn_scheme *s, const qn_weight *w, qn_const *c, const
         c->mask_block = s->prune_block > 1 ? s->prune_block : 1;
         c->n_kept = kept < 0 ? 0 : kept;
     }
+}
+
+qn_scheme qn_weight_scheme(const qn_scheme *asked, const qn_const *c) {
+    qn_scheme s = *asked;
+    if (c->encoding == QN_ENC_AFFINE || (c->encoding == QN_ENC_PALETTE && c->scale_dtype)) {
+        s.block = c->block;
+        s.block2 = c->block2;
+        s.per_channel = c->block == 0 && c->axis >= 0;
+        s.scale_dtype = c->scale_dtype;
+        s.super_dtype = c->super_dtype;
+        s.super_block = c->super_block;
+    }
+    if (c->encoding == QN_ENC_PALETTE && c->lut_axis < 0) {
+        s.lut_group = 0;
+        s.lut_inputs = false;
+    }
+    return s;
 }

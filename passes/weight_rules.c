@@ -57,6 +57,13 @@ static int by_tensor(const char *pattern, const qn_value *v) {
     return best;
 }
 
+/* What a weight was made from. Matrices are as good as itself; a factor that went into it is not. */
+static int by_source(const char *pattern, const qn_const *c) {
+    if (c->rank >= 2 && c->name && is_literal(pattern) && strcmp(pattern, c->name) == 0)
+        return EXACT;
+    return by_name(pattern, c->name);
+}
+
 /* A weight that was made of others, as of three projections: their names. */
 static int by_sources(const char *pattern, const qn_const *c, int depth) {
     enum { MAX_DEPTH = 16 };
@@ -64,10 +71,10 @@ static int by_sources(const char *pattern, const qn_const *c, int depth) {
     for (int32_t i = 0; c->expr && depth < MAX_DEPTH && i < c->expr->n_in; i++) {
         const qn_value *in = c->expr->in[i];
         if (in && in->constant)
-            best = most(best, most(by_name(pattern, in->constant->name), by_sources(pattern, in->constant, depth + 1)));
+            best = most(best, most(by_source(pattern, in->constant), by_sources(pattern, in->constant, depth + 1)));
     }
     for (int32_t i = 0; depth < MAX_DEPTH && i < c->n_sources; i++)
-        best = most(best, by_name(pattern, c->sources[i]->name));
+        best = most(best, most(by_source(pattern, c->sources[i]), by_sources(pattern, c->sources[i], depth + 1)));
     return best;
 }
 

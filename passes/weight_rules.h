@@ -28,7 +28,7 @@ static inline bool qn_weight_rules_any(const qn_pass_options *options) {
 }
 
 /** The choice for a constant value: of the rules whose pattern (*, ?) matches, in this order,
- *    1. one without * and ? that is the tensor's name, or its name in the graph or the source,
+ *    1. one without * and ? that is the tensor's name, in the graph or the source, or that of a matrix that it was made from,
  *    2. one that matches a name of the tensor or of a node that reads it (its name, those of its source): of several the one with
  *       more characters that are not * or ?,
  *    3. one that is the name of the op of a node that reads it, "Conv" or "op:Conv";

@@ -3,12 +3,11 @@
 
 #include <inttypes.h>
 
+#include "kernels/eval.h"
 #include "passes/precision.h"
 
 /** Fewest elements of a weight that is compressed when the options do not say. */
 enum { DEFAULT_MIN_ELEMS = 1024 };
-/** Shorter sums have one scale for the channel: a block of them would cost more than it helps. */
-enum { MIN_SUM = 16 };
 
 typedef int32_t (*axis_fn)(const qn_node *node, int32_t rank, const qn_const *c);
 
@@ -172,14 +171,26 @@ qn_status qn_weight_look(qn_context *ctx, qn_arena *arena, const qn_pass_options
     }
     if (clash)
         out->axis = -1;
-    if (qn_const_numel(c) < least) {
-        out->reason = qn_arena_printf(arena, "under %" PRId64 " elements", least);
-        return out->reason ? QN_OK : qn_fail_memory(ctx, 0, "a reason");
-    }
     if (c->dtype == QN_F64)
         out->reason = "float64";
     else if (first)
         out->reason = "read by nothing";
+    else if (qn_const_numel(c) < least)
+        out->reason = qn_arena_printf(arena, "under %" PRId64 " elements", least);
+    if (!out->reason)
+        return qn_fail_memory(ctx, 0, "a reason");
     out->is_weight = !out->reason[0];
+    out->is_small = !out->is_weight && !first && c->dtype != QN_F64;
+    return QN_OK;
+}
+
+qn_status qn_weight_numbers(qn_context *ctx, qn_arena *arena, const qn_const *c, const float **out) {
+    qn_tensor t;
+    float *wide;
+    QN_TRY(qn_const_eval(ctx, arena, c, &t));
+    QN_NEW_ARRAY(ctx, arena, wide, qn_const_numel(c) + 1);
+    const qn_const dense = {.dtype = c->dtype, .rank = 1, .dims = {qn_const_numel(c)}, .axis = -1, .part = {{t.data, t.n_bytes}}};
+    QN_TRY(qn_const_decode(ctx, &dense, 0, qn_const_numel(c), wide));
+    *out = wide;
     return QN_OK;
 }

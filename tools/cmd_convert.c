@@ -132,10 +132,10 @@ static int run(const cli_args *args) {
 
 static const qn_option g_options[] = {
     {"output", 'o', "OUT.quern", false, "the package to write; it appears whole or not at all"},
-    {"recipe", 'r', "R.yaml", false, "the conversion as a file says it (docs/recipes.md); options given\nhere win, --keep-fp32 adds to it"},
+    {"recipe", 'r', "R.yaml", false, "the conversion as a file says it (docs/recipes.md); options given\nhere win, --keep-fp32 and rules of --weights add to it"},
     {"precision", 'p', "P", false, "fp32 (default), fp16 or bf16: storage and arithmetic"},
     {"weights", 'w', "[P=]SCHEME", true, "how weights are stored: int8, int4:block=32, palette4:group=8, nf4, mxfp4,\nint8:prune=0.5, none ... (docs/compression.md); after PATTERN= for weights\nof that name, node or op alone: the most specific wins"},
-    {"activations", 0, "int8", false, "products with int8 weights take 8 bit inputs, scaled while the model\nruns; -v names those that do not"},
+    {"activations", 0, "SCHEME", false, "products with int8 weights take 8 bit inputs: int8 scales them while the\nmodel runs, int8:static[:OBSERVER] by what --calibrate shows (minmax,\naverage, percentile=P, entropy, mse); -v names products that do not"},
     {"min-elements", 0, "N", false, "leave smaller weights as they are (1024)"},
     {"keep-fp32", 0, "PATTERN", true, "keep nodes in fp32 by name, source name or op: 'LayerNorm*'"},
     {"dim", 0, "NAME=RANGE", true, "what a dimension may be: batch=1..64, height=14..2072:14,\nseq=32|128|512, batch=1"},
@@ -149,7 +149,7 @@ static const qn_option g_options[] = {
     {"processor", 0, "FILE", false, "a preprocessor_config.json: how a photo becomes the input, kept in\nthe package for run --image"},
     {"ship", 0, NULL, false, "write the shipping form: the same package, compressed without loss;\nwhat reads packages reads it, quern unpack makes it one again"},
     {"licence", 0, "TEXT", false, "licence of the weights, kept in the package"},
-    {"calibrate", 0, "DIR", false, "with fp16: run each .npz, .npy, .png and .jpg of a folder (or one such\nfile) in fp32 and keep in fp32 what leaves fp16's range there; -v says\nwhat and why"},
+    {"calibrate", 0, "DIR", false, "run each .npz, .npy, .png and .jpg of a folder (or one such file): with\nfp16, keep in fp32 what leaves fp16's range there (-v says what and\nwhy); for static activations, their ranges"},
     {NULL, 0, NULL, false, NULL},
 };
 static const qn_example g_examples[] = {
@@ -162,6 +162,8 @@ static const qn_example g_examples[] = {
      "quern convert model.onnx -o model.quern --precision fp16 --calibrate inputs/ -v"},
     {"a checkpoint by its recipe",
      "quern convert Depth-Anything-V2-Small-hf/ -o small.quern --recipe recipes/depth-anything-v2-small.yaml"},
+    {"4 bits, 8 for one layer, the head as it is; -v lists every weight",
+     "quern convert model.onnx -o model.quern --weights int4:mse --weights 'encoder.layer.0.*=int8' --weights 'head.*=none' -v"},
     {"int8 products: weights and inputs", "quern convert model.onnx -o model.quern --weights int8 --activations int8 -v"},
     {"bf16 weights in two thirds of their bytes, to be sent", "quern convert model.onnx -o model-ship.quern --precision bf16 --ship"},
     {NULL, NULL},

@@ -217,7 +217,7 @@ static int run(const cli_args *args) {
 
 static const qn_option g_options[] = {
     {"nodes", 0, NULL, false, "the whole graph as text, one node a line, with shapes"},
-    {"weights", 'w', NULL, false, "every constant: storage, shape, bytes"},
+    {"weights", 'w', NULL, false, "every constant: scheme or storage, shape, bytes, bits a weight, SQNR,\nand why it was left alone"},
     {"tensors", 0, NULL, false, "the tensors that a checkpoint stores, in place of its graph; so also for a\nsafetensors file without --nodes or --dot"},
     {"dot", 0, NULL, false, "the graph for Graphviz, and nothing else"},
     {"dim", 0, "NAME=RANGE", true, "bind a dimension: batch=1..64, height=14..2072:14, seq=32|128"},

@@ -42,11 +42,12 @@ void inspect_print_weights(const qn_weight_info *rows, int32_t n) {
             snprintf(db, sizeof db, "%.2f", w->sqnr_db);
         printf("  %-24s %-20s %12llu %7.3f %8s  %s%s%s%s\n", w->scheme[0] ? w->scheme : w->storage, shape, (unsigned long long)w->bytes,
                w->bits_per_weight, db, w->name, w->reason[0] ? " (" : "", w->reason, w->reason[0] ? ")" : "");
-        all_bits += 8 * (double)w->bytes;
-        all_elements += count;
+        const bool number = w->dtype == QN_F32 || w->dtype == QN_F16 || w->dtype == QN_BF16 || w->dtype == QN_F64;
+        all_bits += number ? 8 * (double)w->bytes : 0;
+        all_elements += number ? count : 0;
         bits += w->scheme[0] ? 8 * (double)w->bytes : 0;
         elements += w->scheme[0] ? count : 0;
     }
     if (elements > 0)
-        printf("  %.4f bits a weight where there is a scheme, %.4f over all\n", bits / elements, all_bits / all_elements);
+        printf("  %.4f bits a weight where there is a scheme, %.4f over all in floating point\n", bits / elements, all_bits / all_elements);
 }

@@ -1,24 +1,23 @@
 /* Conversion: passes over the graph, then the package. */
 #include "api/calibrate.h"
 #include "api/model.h"
+#include "api/refused.h"
 
 #include "base/clock.h"
 #include "base/path.h"
 #include "package/shipped.h"
 #include "passes/pass.h"
 #include "passes/report.h"
+#include "quant/observe.h"
 #include "quant/quant.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 enum { DEFAULT_MIN_COMPRESS_ELEMS = 1024, MAX_WARNINGS = 1000 };
 
 /* ---- where it comes from --------------------------------------------------------------------- */
 
-/* Names of the source's files, to be hashed while the weights are written; a package that is converted again keeps what
- * it has. */
-static qn_status record_sources(qn_context *ctx, qn_model *model, qn_provenance *p) {
+qn_status qn_model_record_sources(qn_context *ctx, qn_model *model, qn_provenance *p) {
     const qn_graph *graph = model->graph;
     const char **names, **hashes;
     if (model->format == QN_FORMAT_QUERN || p->n_sources || !graph->n_sources)
@@ -54,7 +53,7 @@ static qn_status make_provenance(qn_context *ctx, qn_model *model, const qn_conv
     }
     if (!p->producer)
         p->producer = model->graph->producer;
-    return record_sources(ctx, model, p);
+    return qn_model_record_sources(ctx, model, p);
 }
 
 /* ---- what is said of it ------------------------------------------------------------------------ */
@@ -101,12 +100,14 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
                        qn_dtype_name(o->precision));
     const bool encodes = o->weights || o->n_weight_rules;
     qn_scheme scheme = {.encoding = QN_ENC_DENSE};
+    qn_activation_scheme activations;
     if (o->weights)
         QN_TRY(qn_scheme_parse(ctx, o->weights, &scheme));
     if (!o->activations)
         return QN_OK;
-    if (strcmp(o->activations, "int8") != 0)
-        return qn_fail(ctx, QN_USAGE, "activations '%s': int8 is all there is", o->activations);
+    QN_TRY(qn_activation_scheme_parse(ctx, o->activations, &activations));
+    if (activations.is_static && !o->calibrate && !o->samples)
+        return qn_fail(ctx, QN_USAGE, "activations %s need calibration inputs (--calibrate)", o->activations);
     if (!encodes || (o->n_weight_rules == 0 && (scheme.encoding != QN_ENC_AFFINE || scheme.code_dtype != QN_I8 || !scheme.symmetric ||
                                                 scheme.block)))
         return qn_fail(ctx, QN_USAGE, "activations int8 need weights int8, int8:per_channel or int8:per_tensor, not %s",
@@ -114,8 +115,10 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     return QN_OK;
 }
 
-/* Ranges have a say where a dtype has less range than float32. */
+/* Ranges have a say where a dtype has less range than float32, and in static codes. */
 static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
+    if (o->activations && strncmp(o->activations, "int8:static", strlen("int8:static")) == 0)
+        return;
     if (o->no_passes)
         qn_log(ctx, QN_LOG_INFO, "calibration: no passes run, nothing is decided by ranges");
     else if (o->precision == QN_BF16)
@@ -124,15 +127,17 @@ static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
         qn_log(ctx, QN_LOG_INFO, "calibration: ranges decide nothing in float32");
 }
 
-/* The package must not take the place of a file that the model is read from: weights would be lost. */
-static qn_status check_target(qn_context *ctx, const qn_model *model, const char *path) {
-    struct stat target, source;
-    if (stat(path, &target) != 0)
-        return QN_OK;
-    for (int32_t i = 0; i < model->graph->n_sources; i++)
-        if (stat(model->graph->sources[i], &source) == 0 && source.st_dev == target.st_dev && source.st_ino == target.st_ino)
-            return qn_fail(ctx, QN_USAGE, "%s would replace a file of the source", path);
-    return QN_OK;
+/* The package; without an encoding for weights that turn out to have none. */
+static qn_status write(qn_context *ctx, qn_model *model, const qn_convert_options *o, const qn_pass_options *options, const char *path,
+                       qn_write_stats *written) {
+    for (;;) {
+        qn_refused refused = {0};
+        const qn_status status = (o->ship ? qn_package_write_shipped : qn_package_write)(ctx, model->graph, &model->provenance,
+                                                                                         qn_refused_fill, &refused, path, written);
+        if (status != QN_UNSUPPORTED || atomic_load(&refused.n) == 0)
+            return status;
+        QN_TRY(qn_refused_leave(ctx, model->arena, model->graph, options, &refused));
+    }
 }
 
 static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_options *o, const char *path,
@@ -154,8 +159,7 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
         QN_TRY(qn_passes_run(ctx, model->graph, &options, &stats, &n_stats));
     QN_TRY(qn_report_patterns(ctx, model->graph, &options));
     QN_TRY(make_provenance(ctx, model, o));
-    QN_TRY((o->ship ? qn_package_write_shipped : qn_package_write)(ctx, model->graph, &model->provenance, qn_fill_const,
-                                                                   NULL, path, &written));
+    QN_TRY(write(ctx, model, o, &options, path, &written));
     QN_TRY(qn_model_describe(ctx, model));
     QN_TRY(fill_report(ctx, model, &options, stats, n_stats, w, report));
     QN_TRY(qn_model_weights(ctx, model, &report->weights, &report->n_weights));
@@ -171,7 +175,7 @@ static qn_status convert_calibrated(qn_context *ctx, qn_model *model, const qn_c
                                     warnings *w, qn_convert_report *report) {
     qn_calibration *calibration;
     QN_TRY(check_options(ctx, o));
-    QN_TRY(check_target(ctx, model, path));
+    QN_TRY(qn_model_check_target(ctx, model, path));
     QN_TRY(qn_calibration_open(ctx, o, &calibration));
     qn_status status = convert(ctx, model, o, path, qn_calibration_samples(calibration), w, report);
     qn_calibration_destroy(calibration);

@@ -9,6 +9,7 @@
 #include "api/yaml.h"
 #include "base/map.h"
 #include "ir/dim.h"
+#include "quant/observe.h"
 #include "quant/quant.h"
 
 enum { MAX_BYTES = 1 << 20, MAX_ENTRIES = 1000 };
@@ -112,9 +113,9 @@ static qn_status read_SCHEME(reader *r, const key_row *row, void *field) {
 }
 
 static qn_status read_ACTIVATIONS(reader *r, const key_row *row, void *field) {
-    if (strcmp(qn_yaml_scalar(&r->yaml), "int8") != 0)
-        return qn_yaml_wrong_kind(&r->yaml, row->name, g_kinds[row->kind].takes);
-    return read_TEXT(r, row, field);
+    qn_activation_scheme scheme;
+    QN_TRY(read_TEXT(r, row, field));
+    return qn_yaml_locate(&r->yaml, qn_activation_scheme_parse(r->yaml.ctx, qn_yaml_scalar(&r->yaml), &scheme));
 }
 
 static qn_status read_number(reader *r, const key_row *row, double *out) {

@@ -121,6 +121,9 @@ void qn_judge_destroy(qn_judge *j) {
     free(j);
 }
 
+bool qn_judge_has_logits(const qn_judge *j) { return j->logits >= 0; }
+int32_t qn_judge_samples(const qn_judge *j) { return j->samples->n; }
+
 /* ---- against it ------------------------------------------------------------------------------------------- */
 
 typedef struct verdict {

@@ -21,6 +21,10 @@ typedef struct qn_judge qn_judge;
 QN_MUST_USE qn_status qn_judge_create(qn_context *ctx, const qn_graph *graph, const qn_samples *samples, const char *logits,
                                       qn_judge **out);
 void qn_judge_destroy(qn_judge *judge);
+/** Is there an output whose divergence is measured? */
+bool qn_judge_has_logits(const qn_judge *judge);
+/** How many samples there are. */
+int32_t qn_judge_samples(const qn_judge *judge);
 
 /** The graph as it is now against the reference. Numbers that are not finite make kl and noise INFINITY and cosine -1. */
 QN_MUST_USE qn_status qn_judge_run(qn_context *ctx, qn_judge *judge, qn_quality *out);

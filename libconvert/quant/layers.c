@@ -58,7 +58,8 @@ static int64_t best_column(const layer *l, int64_t e, int64_t a, int64_t b) {
         ints where[2] = {{arg, arg}, {arg, arg}}, at = {a, a + 1};
         for (; i + 3 <= b; i += 4)
             for (int h = 0; h < 2; h++) {
-                const pair d = load(c->s + i + 2 * h) - s, v = load(c->best + i + 2 * h) + d * d / (load(c->w + i + 2 * h) - w) * sign;
+                const int64_t two = i + 2 * h;
+                const pair d = load(c->s + two) - s, v = load(c->best + two) + d * d / (load(c->w + two) - w) * sign;
                 const ints more = v > top[h];
                 top[h] = (pair)(((ints)v & more) | ((ints)top[h] & ~more));
                 where[h] = (at & more) | (where[h] & ~more);

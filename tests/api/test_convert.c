@@ -206,6 +206,7 @@ QN_TEST(api_convert_refusals) {
                 {{.activations = "int8"}, QN_USAGE, "need weights int8"},
                 {{.weights = "int4", .activations = "int8"}, QN_USAGE, "not int4"},
                 {{.weights = "int8", .activations = "int4"}, QN_USAGE, "activations 'int4'"},
+                {{.weights = "int8", .activations = "int8:static:mse"}, QN_USAGE, "activations int8:static:mse need calibration inputs"},
                 {{.stop_after = "no_such_pass"}, QN_USAGE, "no_such_pass"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ASSERT_FAILS(c.ctx, rows[i].status, rows[i].message,

@@ -34,6 +34,7 @@ QN_TEST(api_recipe_every_key) {
                         "description: \"1\"\n"
                         "precision: bf16\n"
                         "weights: int8:per_tensor\n"
+                        "weight_rules: {head.*: 'none', op:Conv: int4:block=64, 7: palette4}\n"
                         "min_elements: 64\n"
                         "source: a/b\n"
                         "keep_fp32: [Softmax, {pattern: '*head*', why: it needs 1e-3}, \"0\", {pattern: c}]\n"
@@ -44,6 +45,12 @@ QN_TEST(api_recipe_every_key) {
     assert_string_equal(r->description, "1");
     assert_int_equal(r->options.precision, QN_BF16);
     assert_string_equal(r->options.weights, "int8:per_tensor");
+    assert_int_equal(r->options.n_weight_rules, 3);
+    assert_string_equal(r->options.weight_rules[0].pattern, "head.*");
+    assert_string_equal(r->options.weight_rules[0].scheme, "none");
+    assert_string_equal(r->options.weight_rules[1].pattern, "op:Conv");
+    assert_string_equal(r->options.weight_rules[1].scheme, "int4:block=64");
+    assert_string_equal(r->options.weight_rules[2].pattern, "7");
     assert_int_equal(r->options.min_compress_elems, 64);
     assert_string_equal(r->source, "a/b");
     assert_int_equal(r->options.n_keep_fp32, 4);
@@ -157,7 +164,7 @@ static const struct {
     {"{}\n---\n{}\n", ":2:1: a second document"},
     /* keys */
     {"precison: fp16\n", ":1:1: unknown key 'precison'; there are: description, source, precision, weights, "
-                         "activations, min_elements, keep_fp32, dims, licence, validate"},
+                         "weight_rules, activations, min_elements, keep_fp32, dims, licence, validate"},
     {"min_cosine: 0.9\n", ":1:1: unknown key 'min_cosine'; there are: description"},
     {"validate:\n  precision: fp16\n", ":2:3: unknown key 'precision' in 'validate'; there are: min_cosine, min_sqnr, "
                                        "max_abs, max_rel"},
@@ -180,8 +187,15 @@ static const struct {
     {"weights: 8\n", ":1:10: 'weights' takes a weight scheme, not the number '8'"},
     {"weights: int9\n", ":1:10: 'int9' is no weight scheme"},
     {"weights: int8:per_row\n", ":1:10: weight scheme 'int8:per_row' has an unknown option 'per_row'"},
-    {"activations: int4\n", ":1:14: 'activations' takes int8, not 'int4'"},
-    {"activations: 8\n", ":1:14: 'activations' takes int8, not the number '8'"},
+    {"weight_rules: int8\n", ":1:15: 'weight_rules' takes a mapping PATTERN: SCHEME, not 'int8'"},
+    {"weight_rules: [a=int8]\n", ":1:15: 'weight_rules' takes a mapping PATTERN: SCHEME, not a list"},
+    {"weight_rules: {a: int9}\n", ":1:19: 'int9' is no weight scheme"},
+    {"weight_rules: {a: 8}\n", ":1:19: 'a' takes a weight scheme, not the number '8'"},
+    {"weight_rules: {a: int8, a: int4}\n", ":1:25: pattern 'a' is given twice"},
+    {"weight_rules: {'': int8}\n", ":1:16: 'weight_rules' takes patterns as keys, not empty text"},
+    {"weight_rules: {a: [int8]}\n", ":1:19: 'a' takes a weight scheme, not a list"},
+    {"activations: int4\n", ":1:14: activations 'int4': there is int8, int8:dynamic or int8:static"},
+    {"activations: 8\n", ":1:14: 'activations' takes an activation scheme, not the number '8'"},
     {"min_elements: many\n", ":1:15: 'min_elements' takes a whole number from 1 to 2147483647, not 'many'"},
     {"min_elements: '64'\n", ":1:15: 'min_elements' takes a whole number"},
     {"min_elements: 1.5\n", ":1:15: 'min_elements' takes a whole number from 1 to 2147483647, not the number '1.5'"},

@@ -51,8 +51,6 @@ static void put_constraints(qn_buf *out, const key *k) {
         for (size_t i = 0; i < sizeof g_precisions / sizeof g_precisions[0]; i++)
             qn_buf_printf(out, "%s\"%s\"", i ? ", " : "", g_precisions[i]);
         qn_buf_puts(out, "]");
-    } else if (is(k, "ACTIVATIONS")) {
-        qn_buf_puts(out, ", \"enum\": [\"int8\"]");
     } else if (is(k, "PATTERNS")) {
         qn_buf_puts(out, ", \"maxItems\": 1000, \"items\": {\"anyOf\": [{\"type\": \"string\", \"minLength\": 1},\n"
                          "     {\"type\": \"object\", \"required\": [\"pattern\"], \"additionalProperties\": false,\n"

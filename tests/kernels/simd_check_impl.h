@@ -53,6 +53,7 @@ static void arithmetic_of(const float *a, const float *b, const float *c, bool f
     LANES("vf_sqrt", vf_sqrt(x), sqrtf(a[i]));
     LANES("vf_abs", vf_abs(x), fabsf(a[i]));
     LANES("vf_round", vf_round(x), rintf(a[i]));
+    LANES("vf_power", vf_power(x), isnan(a[i]) || isinf(a[i]) ? INFINITY : fabsf(a[i]) >= FLT_MIN ? ldexpf(1.0f, ilogbf(a[i])) : 0.0f);
     LANES("vf_select_lt", vf_select_lt(x, y, z, x), a[i] < b[i] ? c[i] : a[i]);
     LANES("vf_or_nan", vf_or_nan(x, y), isnan(a[i]) ? a[i] : b[i]);
 }
@@ -80,8 +81,22 @@ static void check_arithmetic(bool fused) {
 
 /* ---- across lanes ------------------------------------------------------------------------------------------- */
 
+static void check_low_bytes(void) {
+    float a[VF_LANES];
+    uint8_t got[VF_LANES + 1];
+    for (int n = 0; n <= VF_LANES; n++) {
+        memset(got, 77, sizeof got);
+        for (int i = 0; i < VF_LANES; i++)
+            a[i] = (float)(i * 37 % 384 - 128);
+        vf_store_low_n(got, vf_load(a), n);
+        for (int i = 0; i <= VF_LANES; i++)
+            assert_int_equal(got[i], i < n ? (uint8_t)(i * 37 % 384 - 128) : 77);
+    }
+}
+
 static void check_lanes(void) {
     float a[VF_LANES], b[VF_LANES];
+    check_low_bytes();
     for (int top = 0; top < VF_LANES; top++) {
         float sum = 0;
         for (int i = 0; i < VF_LANES; i++) {

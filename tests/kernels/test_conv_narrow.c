@@ -18,7 +18,10 @@
 typedef struct geometry {
     int64_t images, groups, c, m; /* channels of a group */
     int64_t in[2], kernel[2], stride[2], dilation[2], pads[4];
+    bool fixed; /* int8: the codes of all images are g_fixed's */
 } geometry;
+
+static const qn_x_quant g_fixed = {0.01f, 1.0f / 0.01f, 90, true}; /* -0.9 .. 1.65: some numbers are clamped */
 
 typedef struct trial {
     const geometry *g;
@@ -27,7 +30,7 @@ typedef struct trial {
     bool coded; /* the weight, as int8; else bfloat16 */
     qn_arena *arena;
     int64_t out[2], n_x, n_w, n_y;
-    qn_attr attrs[5];
+    qn_attr attrs[7];
     qn_node node;
     qn_const w;
     const qn_const *consts[4];
@@ -82,7 +85,7 @@ static void quantise_x(trial *t) {
             lo = fminf(lo, (float)x[i]);
             hi = fmaxf(hi, (float)x[i]);
         }
-        const qn_x_quant q = qn_x_quant_make(lo, hi, true);
+        const qn_x_quant q = t->g->fixed ? g_fixed : qn_x_quant_make(lo, hi, true);
         for (int64_t i = 0; i < n_image; i++)
             x[i] = fmin(fmax((double)rintf((float)x[i] * q.inverse) + q.zero_point, 0), 255) - q.zero_point;
         for (int64_t m = 0; m < M; m++)
@@ -141,8 +144,10 @@ static void make_node(trial *t) {
     t->attrs[1] = (qn_attr){.name = "strides", .kind = QN_ATTR_INTS, .n = 2, .as.ints = g->stride};
     t->attrs[2] = (qn_attr){.name = "dilations", .kind = QN_ATTR_INTS, .n = 2, .as.ints = g->dilation};
     t->attrs[3] = (qn_attr){.name = "group", .kind = QN_ATTR_INT, .n = 1, .as.i = g->groups};
-    t->attrs[4] = (qn_attr){.name = "x_quant", .kind = QN_ATTR_STRING, .n = 1, .as.s = "dynamic_uint8"};
-    t->node = (qn_node){.op = QN_OP_Conv, .attrs = t->attrs, .n_attrs = t->int8 ? 5 : 4};
+    t->attrs[4] = (qn_attr){.name = "x_quant", .kind = QN_ATTR_STRING, .n = 1, .as.s = g->fixed ? "static_uint8" : "dynamic_uint8"};
+    t->attrs[5] = (qn_attr){.name = "x_scale", .kind = QN_ATTR_FLOAT, .n = 1, .as.f = g_fixed.scale};
+    t->attrs[6] = (qn_attr){.name = "x_zero", .kind = QN_ATTR_INT, .n = 1, .as.i = g_fixed.zero_point};
+    t->node = (qn_node){.op = QN_OP_Conv, .attrs = t->attrs, .n_attrs = !t->int8 ? 4 : g->fixed ? 7 : 5};
 }
 
 /* ---- what is wanted ------------------------------------------------------------------------------------------ */
@@ -287,7 +292,8 @@ static void check_grid(bool int8) {
                                         .stride = {stride, 3 - stride},
                                         .dilation = {1 + i % 2, 1 + i / 2 % 2},
                                         /* enough for every output to have a window */
-                                        .pads = {shape == 2 ? 4 : i % 3, i % 2, shape == 2 ? 4 : 2, i % 4 + 1}};
+                                        .pads = {shape == 2 ? 4 : i % 3, i % 2, shape == 2 ? 4 : 2, i % 4 + 1},
+                                        .fixed = i % 4 == 1};
                     check_trial(&g, int8, int8 ? dtypes[i % 3] : QN_BF16, int8 || i % 4 == 3);
                 }
 }
@@ -295,12 +301,12 @@ static void check_grid(bool int8) {
 /* Cut into several bands: of rows, of columns of one row, of a pointwise image; and windows that never meet the image.
  */
 static const geometry g_large[] = {
-    {1, 1, 35, 3, {250, 241}, {3, 3}, {1, 1}, {1, 1}, {1, 0, 2, 1}},
-    {1, 1, 33, 2, {251, 262}, {3, 1}, {2, 3}, {3, 1}, {3, 0, 3, 0}},
-    {1, 1, 9, 2, {1, 450001}, {1, 5}, {1, 2}, {1, 3}, {0, 5, 0, 2}},
-    {2, 1, 33, 2, {301, 300}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}},
-    {1, 1, 5, 4, {2, 2}, {1, 1}, {1, 1}, {1, 1}, {3, 4, 2, 3}},
-    {1, 2, 70, 40, {5, 6}, {3, 9}, {1, 1}, {1, 1}, {1, 4, 1, 4}},
+    {1, 1, 35, 3, {250, 241}, {3, 3}, {1, 1}, {1, 1}, {1, 0, 2, 1}, false},
+    {1, 1, 33, 2, {251, 262}, {3, 1}, {2, 3}, {3, 1}, {3, 0, 3, 0}, false},
+    {1, 1, 9, 2, {1, 450001}, {1, 5}, {1, 2}, {1, 3}, {0, 5, 0, 2}, false},
+    {2, 1, 33, 2, {301, 300}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, false},
+    {1, 1, 5, 4, {2, 2}, {1, 1}, {1, 1}, {1, 1}, {3, 4, 2, 3}, false},
+    {1, 2, 70, 40, {5, 6}, {3, 9}, {1, 1}, {1, 1}, {1, 4, 1, 4}, false},
 };
 
 QN_TEST(kernels_conv_bf16) { check_grid(false); }
@@ -317,7 +323,7 @@ QN_TEST(kernels_conv_narrow_bands) {
 /* An image with a number that is not finite is NaN, the other is not touched by it. */
 QN_TEST(kernels_conv_int8_not_finite) {
     static const float odd[] = {NAN, INFINITY, -INFINITY};
-    static const geometry g = {2, 1, 5, 6, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
+    static const geometry g = {2, 1, 5, 6, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, false};
     for (int isa = 0; isa < N_ISAS; isa++)
         for (int kind = 0; kind < 3; kind++) {
             trial t = trial_begin(&g, true, QN_F32, true);
@@ -332,7 +338,7 @@ QN_TEST(kernels_conv_int8_not_finite) {
 
 /* What fills a unit up is 0: an infinity of the last channel meets no other weight, so nothing becomes NaN. */
 QN_TEST(kernels_conv_bf16_infinity) {
-    static const geometry g = {1, 1, 3, 6, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
+    static const geometry g = {1, 1, 3, 6, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, false};
     trial t = trial_begin(&g, false, QN_BF16, false);
     float *y = room(&t, t.n_y, sizeof *y);
     ((uint16_t *)t.in[0].data)[2 * 7 * 9 + 4 * 9 + 4] = qn_f32_to_bf16(INFINITY);
@@ -347,7 +353,7 @@ QN_TEST(kernels_conv_bf16_infinity) {
 
 /* Int8 arithmetic is for symmetric int8 codes with scales by output channel or by tensor. */
 QN_TEST(kernels_conv_int8_fits) {
-    static const geometry g = {1, 1, 5, 6, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
+    static const geometry g = {1, 1, 5, 6, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, false};
     trial t = trial_begin(&g, true, QN_F32, true);
     qn_context *ctx = context_of("avx2", 1, QN_ARITH_INT8);
     make_node(&t);

@@ -26,6 +26,12 @@ QN_TEST(kernels_x_quant_products) {
                IN(P(1, 1, 8, 40, 70), P(2, 4, 8, 1, 1))); /* two pieces */
     check_fast("ConvTranspose {x_quant=\"dynamic_uint8\", strides=[2,2]}", sums(32), 1,
                IN(P(1, 2, 8, 5, 6), P(2, 8, 3, 2, 2)));
+    /* patterns reach -2 .. 2: some are clamped */
+    check_fast("Linear {x_quant=\"static_uint8\", x_scale=0.01, x_zero=100}", sums(37), 1, IN(P(1, 5, 37), P(2, 37, 7), P(3, 7)));
+    check_fast("Conv {x_quant=\"static_uint8\", x_scale=0.01, x_zero=100, pads=[1,1,1,1], group=2}", sums(36), 1,
+               IN(P(1, 3, 8, 7, 9), P(2, 6, 4, 3, 3), P(3, 6)));
+    check_fast("ConvTranspose {x_quant=\"static_uint8\", x_scale=0.01, x_zero=200, strides=[2,2]}", sums(32), 1,
+               IN(P(1, 2, 8, 5, 6), P(2, 8, 3, 2, 2)));
     node_end(&t);
 }
 
@@ -71,4 +77,30 @@ QN_TEST(kernels_x_quant_bits) {
             }
             node_end(&t);
         }
+}
+
+/* Static codes: no groups, all bits of the reference; numbers far outside and NaN too. */
+QN_TEST(kernels_x_quant_static_bits) {
+    static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"};
+    for (size_t isa = 0; isa < sizeof isas / sizeof isas[0]; isa++) {
+        node_test t = node_begin_isa(isas[isa]);
+        qn_tensor x = normal(&t, 3, DIMS(3, 20000));
+        float *v = x.data;
+        v[1] = NAN, v[2] = INFINITY, v[3] = -INFINITY, v[4] = 3e38f, v[20001] = -3e38f;
+        qn_attr attrs[] = {{.name = "x_quant", .kind = QN_ATTR_STRING, .n = 1, .as.s = "static_uint8"},
+                           {.name = "x_scale", .kind = QN_ATTR_FLOAT, .n = 1, .as.f = 0.013f},
+                           {.name = "x_zero", .kind = QN_ATTR_INT, .n = 1, .as.i = 77}};
+        qn_node node = {.op = QN_OP_Linear, .attrs = attrs, .n_attrs = 3};
+        const qn_kernel_args args = {.ctx = t.ctx, .node = &node, .n_in = 1, .in = &x, .scratch = t.arena};
+        const qn_x_quant q = {0.013f, 1.0f / 0.013f, 77, true};
+        qn_x_quant found[3];
+        qn_fake_quant view;
+        ASSERT_OK(t.ctx, qn_fake_quant_view(&args, 1, &view));
+        ASSERT_OK(t.ctx, qn_x_quant_groups(&args, 3, 20000, found));
+        assert_true(found[2].scale == q.scale && found[2].inverse == q.inverse && found[2].zero_point == 77 && found[2].finite);
+        const float *got = view.args.in[0].data;
+        for (int64_t i = 0; i < 60000; i++)
+            assert_true(got[i] == qn_x_quant_value(&q, v[i]));
+        node_end(&t);
+    }
 }

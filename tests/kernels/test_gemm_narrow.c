@@ -178,14 +178,15 @@ static double quantised(const int8_case *t, int64_t i, int64_t k, qn_x_quant r) 
     return (q < 0 ? 0 : q > 255 ? 255 : q) - r.zero_point;
 }
 
-static void check_int8(const int8_case *t) {
+/* By the range of each row, or by `fixed`. */
+static void check_rows(const int8_case *t, const qn_x_quant *fixed) {
     for (int64_t i = 0; i < t->m; i++) {
         float lo = 0, hi = 0;
         for (int64_t k = 0; k < t->k; k++) {
             lo = fminf(lo, t->x[i * t->k + k]);
             hi = fmaxf(hi, t->x[i * t->k + k]);
         }
-        qn_x_quant r = qn_x_quant_make(lo, hi, true);
+        qn_x_quant r = fixed ? *fixed : qn_x_quant_make(lo, hi, true);
         for (int64_t j = 0; j < t->n; j++) {
             double sum = 0;
             for (int64_t k = 0; k < t->k; k++)
@@ -197,6 +198,8 @@ static void check_int8(const int8_case *t) {
         }
     }
 }
+
+static void check_int8(const int8_case *t) { check_rows(t, NULL); }
 
 QN_TEST(kernels_gemm_narrow_int8) {
     static const int64_t ms[] = {1, 3, 5, 14, 17, 24, 25, 150}, ns[] = {1, 7, 16, 31, 33, 70, 200},
@@ -216,6 +219,30 @@ QN_TEST(kernels_gemm_narrow_int8) {
                         assert_true(it.c[it.m * it.n] == 77);
                         drop_int8(&it);
                     }
+        qn_context_destroy(ctx);
+    }
+}
+
+/* All rows by one scale and zero point: what lies outside is clamped, however far, and NaN has the code 0. */
+QN_TEST(kernels_gemm_narrow_int8_fixed) {
+    static const int64_t ms[] = {1, 3, 17, 150};
+    const qn_x_quant fixed = {0.003f, 1.0f / 0.003f, 120, true};
+    for (int isa = 0; isa < N_ISAS; isa++) {
+        qn_context *ctx = context_of(g_isas[isa], 2, QN_ARITH_INT8);
+        if (!ctx)
+            continue;
+        for (int c = 0; c < 8; c++) {
+            int8_case it = make_int8(ms[c / 2], 35, 67, c % 2);
+            qn_gemm g = product_of(&it);
+            it.x[1] = 3e38f, it.x[5] = -3e38f, it.x[9] = INFINITY, it.x[11] = NAN;
+            g.a.is_fixed = true;
+            g.a.unit_scale = fixed.scale;
+            g.a.unit_zero = fixed.zero_point;
+            ASSERT_OK(ctx, qn_gemm_run(ctx, &g));
+            it.x[11] = -3e38f; /* the same code */
+            check_rows(&it, &fixed);
+            drop_int8(&it);
+        }
         qn_context_destroy(ctx);
     }
 }

@@ -25,6 +25,7 @@ typedef struct check {
     const char *keep[MAX_KEEP];
     double bound;
     const char *first;
+    qn_samples samples;
 } check;
 
 #define FAIL(c, ...) fail_msg("passes/%s.c:%d: %s", (c)->pass, (c)->block->line, qn_arena_printf((c)->arena, __VA_ARGS__))
@@ -33,6 +34,12 @@ typedef struct check {
         if ((call) != QN_OK)                                          \
             FAIL(c, "%s: %s", #call, qn_context_message((c)->ctx));   \
     } while (0)
+
+/* Sample 0 is the input that the numbers are compared on. */
+static qn_status load_sample(qn_context *ctx, void *user, int32_t index, const qn_graph *graph, qn_tensor *inputs, const char **name) {
+    *name = "random";
+    return qn_test_random_inputs(ctx, ((check *)user)->arena, graph, 1 + (uint64_t)index, inputs);
+}
 
 /* "precision=float16, bound=2e-3" */
 static void parse_options(check *c, const char *label) {
@@ -57,7 +64,14 @@ static void parse_options(check *c, const char *label) {
             c->options.fold_limit_bytes = strtoll(value, NULL, 10);
         else if (strcmp(item, "min_compress") == 0)
             c->options.min_compress_elems = strtoll(value, NULL, 10);
-        else if (strcmp(item, "bound") == 0)
+        else if (strcmp(item, "correct_bias") == 0)
+            c->options.correct_bias = true;
+        else if (strcmp(item, "equalize") == 0)
+            c->options.equalize = strtod(value, NULL);
+        else if (strcmp(item, "samples") == 0) {
+            c->samples = (qn_samples){.n = (int32_t)strtol(value, NULL, 10), .load = load_sample, .user = c};
+            c->options.samples = &c->samples;
+        } else if (strcmp(item, "bound") == 0)
             c->bound = strtod(value, NULL);
         else if (strcmp(item, "keep_fp32") == 0 && c->options.n_keep_fp32 < MAX_KEEP)
             c->keep[c->options.n_keep_fp32++] = value;

@@ -133,3 +133,27 @@ QN_TEST(quant_affine_refused) {
                  bad != 1);
     assert_true(qn_affine_fit(qn_code_type_of(QN_I4), true, QN_F32, least, largest, 2, scales, zeros, &bad));
 }
+
+/* Codes of every width, from every place in a byte, against bits that are put one by one. */
+QN_TEST(quant_affine_pack) {
+    static const qn_dtype types[] = {QN_I8, QN_U6, QN_I4, QN_U4, QN_I3, QN_U2};
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        const qn_code_type *t = qn_code_type_of(types[k]);
+        for (int64_t first = 0; first < 9; first++)
+            for (int64_t n = 0; n < 60; n++) {
+                int8_t codes[80];
+                uint8_t packed[90] = {0}, want[90] = {0};
+                for (int64_t i = 0; i < first + n; i++) {
+                    codes[i] = (int8_t)(i * 29 + 11);
+                    for (int b = 0; b < t->bits; b++) {
+                        const int64_t at = i * t->bits + b;
+                        want[at / 8] = (uint8_t)(want[at / 8] | ((unsigned)(uint8_t)codes[i] >> b & 1) << at % 8);
+                    }
+                }
+                (void)qn_codes_pack(t, codes, 0, first, packed);
+                const int64_t byte = first * t->bits / 8;
+                assert_int_equal(qn_codes_pack(t, codes + first, first, n, packed + byte), ((first + n) * t->bits + 7) / 8 - byte);
+                assert_memory_equal(packed, want, (size_t)((first + n) * t->bits + 7) / 8);
+            }
+    }
+}

@@ -8,10 +8,10 @@
 #include "base/half.h"
 #include "ir/text.h"
 #include "kernels/eval.h"
-#include "quant/quant.h"
+#include "quant/encode.h"
 
 typedef struct sink {
-    uint8_t data[1 << 21];
+    uint8_t data[1 << 22];
     size_t n[QN_MAX_PARTS], total;
     int part;
 } sink;
@@ -312,5 +312,93 @@ QN_TEST(quant_fill_nothing) {
     as_int8(c, 1);
     ASSERT_OK(f.ctx, fill(&f, c));
     assert_int_equal(f.out->n[QN_PART_SCALES], 7 * sizeof(float));
+    teardown(&f);
+}
+
+/* In pieces, in bands and whole: the bytes of qn_encode, and the error that they have. 2.4 million elements: two bands. */
+static void fill_like_encode(fixture *f, qn_const *c, const float *x) {
+    enum { STEP = 4096 };
+    qn_const_record record = {.sqnr_db = NAN};
+    qn_const want = *c;
+    float got[STEP];
+    double signal = 0, noise = 0;
+    c->record = &record;
+    ASSERT_OK(f->ctx, fill(f, c));
+    want.expr = NULL;
+    qn_arena *arena = qn_arena_create();
+    ASSERT_OK(f->ctx, qn_encode(f->ctx, arena, &want, x, want.part));
+    size_t at = 0;
+    for (int part = 0; part < QN_MAX_PARTS; part++) {
+        assert_int_equal(f->out->n[part], want.part[part].n);
+        assert_true(want.part[part].n == 0 || memcmp(f->out->data + at, want.part[part].data, want.part[part].n) == 0);
+        at += want.part[part].n;
+    }
+    const int64_t n = qn_const_numel(c);
+    for (int64_t e = 0; e < n; e += STEP) {
+        const int64_t m = n - e < STEP ? n - e : STEP;
+        qn_const_elements(&want, e, m, got);
+        for (int64_t i = 0; i < m; i++) {
+            signal += (double)x[e + i] * (double)x[e + i];
+            noise += ((double)x[e + i] - (double)got[i]) * ((double)x[e + i] - (double)got[i]);
+        }
+    }
+    assert_true(fabs(record.sqnr_db - 10 * log10(signal / noise)) < 1e-3);
+    qn_arena_destroy(arena);
+}
+
+QN_TEST(quant_fill_as_encoded) {
+    static const qn_dtype codes[] = {QN_I8, QN_U8, QN_I6, QN_U3, QN_I4, QN_U4, QN_I2};
+    static const struct {
+        int32_t axis;
+        int64_t block;
+    } groups[] = {{-1, 0}, {0, 0}, {1, 0}, {1, 32}, {0, 16}, {1, 700}, {1, 1000}, {1, 7}};
+    static const qn_dtype scales[] = {QN_F32, QN_F16, QN_BF16};
+    fixture f;
+    setup(&f, g_plain);
+    const int64_t dims[2] = {600, 700};
+    const float *x = qn_graph_find(f.graph, "w")->constant->part[0].data;
+    qn_node *node;
+    for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
+        for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+            qn_const *c = expression(&f, QN_OP_Identity, (const char *[]){"w"}, 1, QN_F32, dims, 2, &node);
+            c->encoding = QN_ENC_AFFINE;
+            c->code_dtype = codes[k];
+            c->symmetric = qn_code_type_of(codes[k])->is_signed && g % 3 != 2;
+            c->scale_dtype = scales[(k + g) % 3];
+            c->axis = groups[g].axis;
+            c->block = groups[g].block;
+            fill_like_encode(&f, c, x);
+        }
+    teardown(&f);
+}
+
+QN_TEST(quant_fill_in_bands) {
+    static const struct {
+        qn_dtype code, scale, super;
+        int32_t axis;
+        int64_t block, super_block;
+        qn_range_choice range;
+    } cases[] = {{QN_U4, QN_U6, QN_F16, 1, 32, 8, QN_RANGE_MINMAX}, {QN_F8E4M3, QN_F32, QN_NONE, 0, 0, 0, QN_RANGE_MINMAX},
+                 {QN_I3, QN_F8E8M0, QN_NONE, 0, 32, 0, QN_RANGE_MINMAX}, {QN_I4, QN_I6, QN_F16, 1, 32, 0, QN_RANGE_MINMAX},
+                 {QN_I2, QN_F16, QN_NONE, 1, 100, 0, QN_RANGE_PERCENTILE}};
+    fixture f;
+    setup(&f, "input %x: float32[1]\nconst %w: float32[3001,800] = random(4)\n%y = Relu(%x)\noutput %y\n");
+    const int64_t dims[2] = {3001, 800};
+    const float *x = qn_graph_find(f.graph, "w")->constant->part[0].data;
+    qn_node *node;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const qn_encode_how how = {.scheme = {.range = cases[k].range, .percentile = 99}, .importance_axis = 1};
+        qn_const *c = expression(&f, QN_OP_Identity, (const char *[]){"w"}, 1, QN_F32, dims, 2, &node);
+        c->encoding = QN_ENC_AFFINE;
+        c->code_dtype = cases[k].code;
+        c->symmetric = cases[k].code != QN_U4;
+        c->scale_dtype = cases[k].scale;
+        c->super_dtype = cases[k].super;
+        c->super_block = cases[k].super_block;
+        c->axis = cases[k].axis;
+        c->block = cases[k].block;
+        c->how = &how;
+        fill_like_encode(&f, c, x);
+    }
     teardown(&f);
 }

@@ -11,8 +11,9 @@
 enum { PIECE = 1 << 14, GRAIN = 1 << 14 }; /* elements of a piece; of an item of work */
 
 bool qn_fake_quant_accepts(const qn_kernel_args *args) {
-    bool dynamic;
-    return qn_x_quant_of(args->node, &dynamic) && args->n_in <= QN_FAKE_QUANT_IN;
+    qn_x_quant_mode mode;
+    qn_x_quant fixed;
+    return qn_x_quant_of(args->node, &mode, &fixed) && args->n_in <= QN_FAKE_QUANT_IN;
 }
 
 typedef struct piece {
@@ -27,7 +28,8 @@ typedef struct job {
     const void *x;
     float *out;
     int64_t n_group, per_group; /* elements and pieces of a group */
-    piece *pieces;              /* [groups][per_group] */
+    piece *pieces;              /* [groups][per_group]; NULL: static codes ... */
+    qn_x_quant fixed;           /* ... of this meaning */
 } job;
 
 static job kernels_of(const qn_context *ctx) {
@@ -65,7 +67,7 @@ static void quantise(void *arg, int64_t first, int64_t last, int worker) {
     (void)worker;
     const job *j = arg;
     for (int64_t i = first; i < last; i++) {
-        const qn_x_quant q = group_quant(j->pieces + i / j->per_group * j->per_group, j->per_group);
+        const qn_x_quant q = j->pieces ? group_quant(j->pieces + i / j->per_group * j->per_group, j->per_group) : j->fixed;
         int64_t begin, end;
         bounds(j, i, &begin, &end);
         if (q.finite) {
@@ -79,38 +81,43 @@ static void quantise(void *arg, int64_t first, int64_t last, int worker) {
 
 static int64_t grain_of(int64_t n_group) { return 1 + GRAIN / (n_group < PIECE ? n_group : PIECE); }
 
-/* A job over input 0 with the ranges of its pieces. */
-static qn_status ranges(const qn_kernel_args *args, int64_t n_groups, int64_t n_group, job *j) {
+/* A job over input 0, with the ranges of its pieces where codes are dynamic. */
+static qn_status prepare(const qn_kernel_args *args, int64_t n_groups, int64_t n_group, job *j, qn_x_quant_mode *mode) {
     *j = kernels_of(args->ctx);
     j->dtype = args->in[0].dtype;
     j->x = args->in[0].data;
     j->n_group = n_group;
     j->per_group = n_group / PIECE + (n_group % PIECE != 0);
+    QN_TRY(qn_x_quant_read(args, mode, &j->fixed));
+    if (*mode != QN_X_QUANT_DYNAMIC)
+        return QN_OK;
     QN_NEW_ARRAY(args->ctx, args->scratch, j->pieces, n_groups * j->per_group);
     qn_parallel_for(args->ctx, n_groups * j->per_group, grain_of(n_group), find_ranges, j);
     return QN_OK;
 }
 
 qn_status qn_x_quant_groups(const qn_kernel_args *args, int64_t n_groups, int64_t n_group, qn_x_quant *out) {
+    qn_x_quant_mode mode;
     job j;
-    QN_TRY(ranges(args, n_groups, n_group, &j));
+    QN_TRY(prepare(args, n_groups, n_group, &j, &mode));
     for (int64_t g = 0; g < n_groups; g++)
-        out[g] = group_quant(j.pieces + g * j.per_group, j.per_group);
+        out[g] = j.pieces ? group_quant(j.pieces + g * j.per_group, j.per_group) : j.fixed;
     return QN_OK;
 }
 
 qn_status qn_fake_quant_view(const qn_kernel_args *given, int32_t axis, qn_fake_quant *out) {
     const qn_tensor *x = &given->in[0];
-    bool dynamic;
+    qn_x_quant_mode mode;
+    qn_x_quant fixed;
     int64_t n_groups = 1, n_group = 1;
     out->args = *given;
-    QN_TRY(qn_x_quant_read(given, &dynamic));
+    QN_TRY(qn_x_quant_read(given, &mode, &fixed));
     for (int32_t i = 0; i < x->rank; i++)
         *(i < axis ? &n_groups : &n_group) *= x->dims[i];
-    if (!dynamic || n_groups == 0 || n_group == 0)
+    if (mode == QN_X_QUANT_NONE || n_groups == 0 || n_group == 0)
         return QN_OK;
     job j;
-    QN_TRY(ranges(given, n_groups, n_group, &j));
+    QN_TRY(prepare(given, n_groups, n_group, &j, &mode));
     QN_NEW_ARRAY(given->ctx, given->scratch, j.out, n_groups * n_group);
     qn_parallel_for(given->ctx, n_groups * j.per_group, grain_of(n_group), quantise, &j);
     memcpy(out->in, given->in, (size_t)given->n_in * sizeof *out->in);

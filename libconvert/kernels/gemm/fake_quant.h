@@ -15,15 +15,15 @@ typedef struct qn_fake_quant {
     qn_tensor in[QN_FAKE_QUANT_IN];
 } qn_fake_quant;
 
-/** Does the node say NONE or dynamic_uint8 in x_quant? */
+/** Does the node say in x_quant what there is? */
 bool qn_fake_quant_accepts(const qn_kernel_args *args);
 /** out->args: `given`; when the node quantises, with the numbers of input 0 (float32, float16 or bfloat16) as their
- * codes say them, in float32, in the kernel's scratch, a group for each index of its first `axis` dimensions. Has the
+ * codes say them, in float32, in the kernel's scratch; dynamic codes have a group for each index of its first `axis` dimensions. Has the
  * bits that qn_x_quant_value gives, whatever the instruction set and the threads. `out` is referred to by out->args: it
  * stays where it is. */
 QN_MUST_USE qn_status qn_fake_quant_view(const qn_kernel_args *given, int32_t axis, qn_fake_quant *out);
 
-/** out[g] = what the codes of group g mean, of the n_groups groups of n_group >= 1 elements that input 0 is. */
+/** out[g] = what the codes of group g mean, static or dynamic, of the n_groups groups of n_group >= 1 elements that input 0 is. */
 QN_MUST_USE qn_status qn_x_quant_groups(const qn_kernel_args *args, int64_t n_groups, int64_t n_group, qn_x_quant *out);
 
 /** Least and largest of x[begin, end) and 0; false when one is not finite. */

@@ -57,8 +57,9 @@ struct qn_operand {
     int64_t first;
     bool packs_units;  /**< pack writes units of the product's arithmetic, k0 and kn counted in units */
     bool quantise;     /**< INT8, k_stride 1: real numbers, each x of all k quantised by itself (qn_x_quant) */
+    bool is_fixed;     /**< with quantise: by unit_scale and unit_zero, all x alike */
     bool is_unsigned;  /**< INT8: its bytes are unsigned; so they are where quantise is set */
-    float unit_scale;  /**< INT8 with packs_units: value = (byte - unit_zero) * unit_scale, for all x ... */
+    float unit_scale;  /**< INT8 with packs_units or is_fixed: value = (byte - unit_zero) * unit_scale, for all x ... */
     int32_t unit_zero; /**< ... and a byte that is not there is unit_zero */
 };
 

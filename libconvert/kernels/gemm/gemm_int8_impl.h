@@ -79,10 +79,11 @@ VF_INLINE qn_x_quant quant_of(const qn_dtype dtype, const void *data, int64_t fi
 
 VF_INLINE void quantise_run(const qn_dtype dtype, const void *data, int64_t first, int64_t n, qn_x_quant r,
                             uint8_t *to) {
-    const vf inverse = vf_set1(r.inverse);
+    const vf inverse = vf_set1(r.inverse), below = vf_set1(-256.0f), above = vf_set1(256.0f);
     const acc_vec zero_point = VI(set1_epi32)(r.zero_point), most = VI(set1_epi32)(255);
     for (int64_t k = 0; k < n; k += VF_LANES) {
-        acc_vec q = VI(cvtps_epi32)(vf_mul(vf_read_n(dtype, data, first + k, n - k), inverse));
+        vf x = vf_mul(vf_read_n(dtype, data, first + k, n - k), inverse);
+        acc_vec q = VI(cvtps_epi32)(vf_min(vf_max(x, below), above)); /* numbers beyond a fixed range; NaN: -256 */
         q = VI(add_epi32)(q, zero_point);
         store_codes(to + k, VI(min_epi32)(most, VI(max_epi32)(acc_zero(), q)));
     }
@@ -94,7 +95,9 @@ VF_INLINE void pack_numbers_as(const qn_dtype dtype, const qn_operand *op, int64
     uint8_t codes[NR > MR ? NR : MR][RUN + VF_LANES];
     for (int64_t x = 0; x < width && k0 == 0; x++) {
         qn_x_quant r = {.finite = true};
-        if (x < xn)
+        if (x < xn && op->is_fixed)
+            r = (qn_x_quant){op->unit_scale, 0, op->unit_zero, true};
+        else if (x < xn)
             r = quant_of(dtype, op->data, (x0 + x) * op->x_stride, k_all);
         side->scale[x] = r.finite ? r.scale : NAN; /* so that the results are */
         side->offset[x] = r.zero_point;

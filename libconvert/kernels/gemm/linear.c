@@ -52,6 +52,16 @@ bool qn_gemm_accepts_Linear(const qn_kernel_args *args) {
            qn_fake_quant_accepts(args);
 }
 
+static qn_status set_codes(const qn_kernel_args *args, qn_operand *x) {
+    qn_x_quant_mode mode;
+    qn_x_quant fixed = {0};
+    QN_TRY(qn_x_quant_read(args, &mode, &fixed));
+    x->is_fixed = mode == QN_X_QUANT_STATIC;
+    x->unit_scale = fixed.scale;
+    x->unit_zero = fixed.zero_point;
+    return QN_OK;
+}
+
 qn_status qn_gemm_Linear(const qn_kernel_args *given) {
     qn_fake_quant view = {.args = *given};
     const qn_kernel_args *args = &view.args;
@@ -74,6 +84,8 @@ qn_status qn_gemm_Linear(const qn_kernel_args *given) {
     QN_TRY(qn_activation_read(args, &g.c.act));
     QN_TRY(qn_operand_of_input(args, 0, K, 1, -1, 1, -1, 1, &g.a));
     g.a.quantise = integers;
+    if (integers)
+        QN_TRY(set_codes(args, &g.a));
     QN_TRY(
         qn_operand_of_input(args, 1, trans_w ? K : 1, trans_w ? 1 : N, trans_w ? 0 : 1, 1, trans_w ? 1 : 0, 1, &g.b));
     g.c.data = y->data;

@@ -10,8 +10,9 @@ bool qn_operand_accepts(const qn_kernel_args *args, int32_t index) {
 
 bool qn_operands_are_int8(const qn_kernel_args *args, int32_t axis, int64_t depth) {
     const qn_const *w = qn_encoded(args, 1);
-    bool dynamic;
-    return qn_x_quant_of(args->node, &dynamic) && dynamic && w && qn_const_is_plain_affine(w) && w->block == 0 &&
+    qn_x_quant_mode mode;
+    qn_x_quant fixed;
+    return qn_x_quant_of(args->node, &mode, &fixed) && mode != QN_X_QUANT_NONE && w && qn_const_is_plain_affine(w) && w->block == 0 &&
            w->code_dtype == QN_I8 && w->symmetric && (w->axis < 0 || w->axis == axis) && depth <= QN_GEMM_INT8_DEPTH &&
            qn_gemm_has(args->ctx, QN_ARITH_INT8);
 }

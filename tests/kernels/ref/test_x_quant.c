@@ -64,6 +64,34 @@ QN_TEST(kernels_ref_x_quant_refused) {
     node_end(&t);
 }
 
+QN_TEST(kernels_ref_x_quant_static_refused) {
+    static const char *const rows[][2] = {
+        {"Linear {x_quant=\"static_uint8\"}", "x_scale 0 and x_zero 0: a normal positive number and 0..255"},
+        {"Linear {x_quant=\"static_uint8\", x_scale=1e-40}", "e-41 and x_zero 0"},
+        {"Linear {x_quant=\"static_uint8\", x_scale=-1}", "x_scale -1 and x_zero 0"},
+        {"Linear {x_quant=\"static_uint8\", x_scale=1, x_zero=256}", "x_scale 1 and x_zero 256"},
+        {"Linear {x_quant=\"static_uint8\", x_scale=1, x_zero=-1}", "x_scale 1 and x_zero -1"},
+    };
+    for (int i = 0; i < 5; i++) {
+        node_test t = node_begin();
+        qn_tensor y, x = tensor(F32(1, 2), DIMS(1, 2)), w = tensor(F32(1, 1), DIMS(2, 1));
+        ASSERT_FAILS(t.ctx, QN_UNSUPPORTED, rows[i][1], try_node(&t, false, rows[i][0], &y, 1, IN(x, w)));
+        node_end(&t);
+    }
+}
+
+/* Steps of 0.5 from -2 on: rounded half to even, clamped to -2 .. 125.5, NaN the least. */
+QN_TEST(kernels_ref_x_quant_static) {
+    node_test t = node_begin();
+    qn_tensor x = tensor(F32(0.74f, 0.25f, 0.75f, -9, 125.6f, 1e30f, NAN, -INFINITY), DIMS(8, 1)), w = tensor(F32(1), DIMS(1, 1));
+    const qn_tensor *y = run_ref(&t, "Linear {x_quant=\"static_uint8\", x_scale=0.5, x_zero=4}", 1, IN(x, w));
+    expect(&y[0], 0, F32(0.5f, 0, 1, -2, 125.5f, 125.5f, -2, -2), DIMS(8, 1));
+    x = tensor(F32(0.74f, 0.25f, 300, -9), DIMS(1, 1, 4));
+    y = run_ref(&t, "Conv {x_quant=\"static_uint8\", x_scale=0.5, x_zero=4, pads=[1,1]}", 1, IN(x, tensor(F32(1), DIMS(1, 1, 1))));
+    expect(&y[0], 0, F32(0, 0.5f, 0, 125.5f, -2, 0), DIMS(1, 1, 6));
+    node_end(&t);
+}
+
 QN_TEST(kernels_ref_x_quant_ranges) {
     qn_x_quant q = qn_x_quant_make(-1.0f, 3.0f, true);
     assert_true(q.finite && q.scale == 4.0f / 255.0f && q.zero_point == 64);
