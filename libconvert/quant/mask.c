@@ -181,7 +181,7 @@ void qn_mask_compact(const uint8_t *mask, int64_t mask_block, int64_t n, size_t 
         for (size_t from = (size_t)i * bits, end = from + bits; from < end;) {
             size_t take = 8 - (from % 8 > to % 8 ? from % 8 : to % 8);
             take = take < end - from ? take : end - from;
-            const unsigned piece = codes[from / 8] >> from % 8 & ((1u << take) - 1);
+            const unsigned piece = (unsigned)codes[from / 8] >> from % 8 & ((1u << take) - 1);
             out[to / 8] = (uint8_t)(out[to / 8] | piece << to % 8);
             from += take;
             to += take;
