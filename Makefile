@@ -235,14 +235,14 @@ roofline: build/release/tests/bench/roofline ## what this machine can do at most
 	@mkdir -p build/bench && build/release/tests/bench/roofline --json build/bench/roofline.json
 
 # Runners that `make bench` measures beside ours; only it uses them, and it says so when they are missing.
-PEERS := onnxruntime-node@1.30
-peers: ## fetch ONNX Runtime with npm into build/peers, for make bench
+PEERS := onnxruntime-node@1.30 @node-llama-cpp/linux-x64@3.22
+peers: ## fetch ONNX Runtime and llama.cpp with npm into build/peers, for make bench
 	@command -v npm >/dev/null || { echo "make peers needs npm (apt-get install npm)"; exit 1; }
 	@mkdir -p build/peers && npm install --prefix build/peers --ignore-scripts --no-audit --no-fund --loglevel=error $(PEERS)
 
 # What is measured, full-size models to make (dav2-large: 1.3 GB, da3-large: 1.6 GB, depthpro: 3.8 GB; minutes), and
 # where they are.
-BENCH        ?= roofline gemm kmeans models twelve convert checkpoints memory
+BENCH        ?= roofline gemm kmeans models twelve convert checkpoints memory compress quality
 BENCH_FULL   ?= minilm dav2-small dav2-base
 BENCH_MODELS ?= build/bench/models
 SHARED       ?= ../shared

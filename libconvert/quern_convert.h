@@ -128,8 +128,8 @@ typedef struct qn_recipe {
     qn_bounds bounds;            /**< of `validate` */
 } qn_recipe;
 
-/** Read the recipe at `path`. QN_MALFORMED says where ("R.yaml:3:1: unknown key ..."); QN_UNSUPPORTED names a weight
- *  scheme that this version lacks. End it with qn_recipe_destroy (NULL is fine), after the last use of its options. */
+/** Read the recipe at `path`. QN_MALFORMED says where ("R.yaml:3:1: unknown key ..."), of a weight
+ *  scheme that is none, too. End it with qn_recipe_destroy (NULL is fine), after the last use of its options. */
 QN_API QN_MUST_USE qn_status qn_recipe_load(qn_context *ctx, const char *path, qn_recipe **out);
 QN_API void qn_recipe_destroy(qn_recipe *recipe);
 

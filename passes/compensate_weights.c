@@ -16,7 +16,7 @@
  *     %y = Linear(%x, %w)
  *     output %y
  *
- * Of weights whose scheme says importance, the mean squares of the inputs they meet go into qn_encode_how.importance, and bytes are
+ * Of weights whose scheme says importance (or awq: passes/scale_salient_channels.c), the mean squares of the inputs they meet go into qn_encode_how.importance, and bytes are
  * made when the package is filled. Of those that say gptq, the products of the inputs with each other are collected, and the constant is
  * ready afterwards.
  *
@@ -107,9 +107,13 @@ static qn_status add_weight(compensator *c, qn_value *v) {
     }
     qn_compensated *w = &c->weights[c->n_weights++];
     *w = (qn_compensated){.value = v, .how = constant->how->scheme.compensation, .reason = ""};
+    if (w->how == QN_COMPENSATE_AWQ)
+        w->how = QN_COMPENSATE_IMPORTANCE; /* factors have been moved before: scale_salient_channels */
     const char *fault = qn_grid_fault(constant);
     if (w->how == QN_COMPENSATE_GPTQ && fault)
         settle(w, QN_COMPENSATE_IMPORTANCE, qn_arena_printf(c->run->scratch, "importance only: %s", fault));
+    if (w->how == QN_COMPENSATE_AWQ)
+        settle(w, QN_COMPENSATE_IMPORTANCE, "importance only: awq is not in this version");
     look_at_uses(c, w);
     return w->reason ? QN_OK : qn_fail_memory(c->run->ctx, 0, "a reason");
 }

@@ -124,13 +124,6 @@ static qn_status plan_vector(qn_pass_run *run, qn_value *old, qn_value *factors,
     return qn_fold_op(run, QN_OP_Mul, old->name, in, 2, NULL, 0, out);
 }
 
-/** The Linear as it is now: another site may have changed its weight since it was found. */
-static qn_linear newest(const qn_linear *l) {
-    qn_linear now = *l;
-    now.w = l->node->in[1];
-    return now;
-}
-
 typedef struct change {
     qn_node *node;
     int32_t index;
@@ -138,13 +131,13 @@ typedef struct change {
 } change;
 
 static qn_status plan_producer(qn_pass_run *run, const qn_equal_site *site, const double *inverse, change *changes, int32_t *n) {
-    qn_node *node = site->norm ? site->norm : site->source.node;
-    const qn_linear l = site->norm ? site->source : newest(&site->source);
+    const qn_linear *l = &site->source;
+    qn_node *node = site->norm ? site->norm : l->node;
     qn_value *factors;
-    QN_TRY(make_vector(run, inverse, site->n, site->first, site->norm ? site->n : l.n, &factors));
+    QN_TRY(make_vector(run, inverse, site->n, site->first, site->norm ? site->n : l->n, &factors));
     changes[*n] = (change){node, 1, NULL};
     QN_TRY(site->norm ? plan_vector(run, node->in[1], factors, &changes[*n].to)
-                      : qn_linear_scaled(run, &l, factors, false, &changes[*n].to));
+                      : qn_linear_scaled(run, l, factors, false, &changes[*n].to));
     ++*n;
     if (node->n_in > 2 && node->in[2]) {
         changes[*n] = (change){node, 2, NULL};
@@ -167,8 +160,7 @@ qn_status qn_equal_apply(qn_pass_run *run, const qn_equal_site *site, const doub
     QN_TRY(make_vector(run, s, site->n, 0, site->n, &factors));
     for (int32_t i = 0; i < site->n_readers; i++) {
         changes[n] = (change){site->readers[i].node, 1, NULL};
-        const qn_linear l = newest(&site->readers[i]);
-        QN_TRY(qn_linear_scaled(run, &l, factors, true, &changes[n++].to));
+        QN_TRY(qn_linear_scaled(run, &site->readers[i], factors, true, &changes[n++].to));
     }
     for (int32_t i = 0; i < n; i++)
         if (!changes[i].to)

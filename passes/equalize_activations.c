@@ -67,16 +67,17 @@
  *     const  %scale: float32[32] = positive(1)
  *     const  %w: float32[32,96] = random(3)
  *     const  %v: float32[32,32] = random(6)
- *     %n = RMSNormalization(%x, %scale) {axis=2}
+ *     %n = RMSNormalization(%x, %scale)
  *     %qkv = Linear(%n, %w)
  *     %a = MultiHeadAttention(%qkv, %qkv, %qkv) {num_heads=2, head_dim=16, k_offset=32, v_offset=64}
  *     %y = Linear(%a, %v)
  *     output %y
- * After (both):
- *     %n = RMSNormalization(%x, %scale2) {axis=2}
+ * After:
+ *     %n = RMSNormalization(%x, %scale2)
  *     %qkv = Linear(%n, %w2)
  *     %a = MultiHeadAttention(%qkv, %qkv, %qkv) {num_heads=2, head_dim=16, k_offset=32, v_offset=64}
  *     %y = Linear(%a, %v2)
+ * where w2 has factors of both.
  * Unchanged (heads of values that several heads of queries read):
  *     const  %t: float32[32,64] = random(3)
  *     %qkv = Linear(%x, %t)
@@ -152,7 +153,7 @@ static qn_status look_at_weight(qn_context *ctx, const qn_linear *l, float *most
     if (!own)
         return qn_fail_memory(ctx, 0, "a weight");
     float *w = qn_arena_alloc(own, (size_t)(l->k * l->n) * sizeof *w);
-    qn_status status = w ? qn_const_eval(ctx, own, l->node->in[1]->constant, &t) : qn_fail_memory(ctx, 0, "a weight");
+    qn_status status = w ? qn_const_eval(ctx, own, l->w->constant, &t) : qn_fail_memory(ctx, 0, "a weight");
     if (status == QN_OK)
         qn_convert(t.dtype, t.data, QN_F32, w, l->k * l->n);
     const int64_t k_stride = l->trans_w ? 1 : l->n, n_stride = l->trans_w ? l->k : 1;
@@ -164,7 +165,11 @@ static qn_status look_at_weight(qn_context *ctx, const qn_linear *l, float *most
 }
 
 static qn_status equalize(equalizer *e, int32_t index) {
-    const qn_equal_site *site = &e->sites[index];
+    qn_equal_site *site = &e->sites[index];
+    const char *reason;
+    QN_TRY(qn_equal_find(e->run, site->value, site, &reason)); /* a site before may have changed the weights */
+    if (reason[0])
+        return QN_OK;
     const qn_stat *stat = &e->stats[index];
     const double alpha = e->run->options->equalize;
     bool changes = false;

@@ -8,8 +8,6 @@
 
 /** Fewest elements of a weight that is compressed when the options do not say. */
 enum { DEFAULT_MIN_ELEMS = 1024 };
-/** Shorter sums have one scale for the channel: a block of them would cost more than it helps. */
-enum { MIN_SUM = 16 };
 
 typedef int32_t (*axis_fn)(const qn_node *node, int32_t rank, const qn_const *c);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
+
 enum { IGNORE = -100, DEFAULT_TOP_K = 5, MOST_TOP_K = 1000 };
 
 qn_status compare_logits_read(qn_context *ctx, const cli_args *args, compare_logits *out) {
@@ -55,6 +57,8 @@ qn_status compare_logits_row(qn_context *ctx, const compare_logits *logits, cons
     const int64_t classes = reference->rank > 0 ? reference->dims[reference->rank - 1] : 0;
     const int64_t n = classes > 0 ? (int64_t)(reference->n_bytes / qn_dtype_bytes(reference->dtype)) / classes : 0;
     uint8_t *positions = mask ? malloc((size_t)n + 1) : NULL;
+    if (mask && !positions)
+        return qn_fail_memory(ctx, (size_t)n + 1, "which positions count");
     for (int64_t i = 0; positions && i < n; i++)
         positions[i] = mask[i * classes];
     options.mask = positions;

@@ -12,7 +12,6 @@
 #include "quant/quant.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 enum { DEFAULT_MIN_COMPRESS_ELEMS = 1024, MAX_WARNINGS = 1000 };
 
@@ -135,17 +134,6 @@ static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
         qn_log(ctx, QN_LOG_INFO, "calibration: ranges decide nothing in float32");
 }
 
-/* The package must not take the place of a file that the model is read from: weights would be lost. */
-static qn_status check_target(qn_context *ctx, const qn_model *model, const char *path) {
-    struct stat target, source;
-    if (stat(path, &target) != 0)
-        return QN_OK;
-    for (int32_t i = 0; i < model->graph->n_sources; i++)
-        if (stat(model->graph->sources[i], &source) == 0 && source.st_dev == target.st_dev && source.st_ino == target.st_ino)
-            return qn_fail(ctx, QN_USAGE, "%s would replace a file of the source", path);
-    return QN_OK;
-}
-
 /* The package; without an encoding for weights that turn out to have none. */
 static qn_status write(qn_context *ctx, qn_model *model, const qn_convert_options *o, const qn_pass_options *options, const char *path,
                        qn_write_stats *written) {
@@ -194,7 +182,7 @@ static qn_status convert_calibrated(qn_context *ctx, qn_model *model, const qn_c
                                     warnings *w, qn_convert_report *report) {
     qn_calibration *calibration;
     QN_TRY(check_options(ctx, o));
-    QN_TRY(check_target(ctx, model, path));
+    QN_TRY(qn_model_check_target(ctx, model, path));
     QN_TRY(qn_calibration_open(ctx, o, &calibration));
     qn_status status = convert(ctx, model, o, path, qn_calibration_samples(calibration), w, report);
     qn_calibration_destroy(calibration);

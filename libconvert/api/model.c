@@ -204,3 +204,13 @@ qn_source_info qn_model_source(const qn_model *model) {
                             .source_hashes = p->source_hashes, .file_bytes = model->file_bytes,
                             .expanded_bytes = p->expanded_bytes};
 }
+
+qn_status qn_model_check_target(qn_context *ctx, const qn_model *model, const char *path) {
+    struct stat target, source;
+    if (stat(path, &target) != 0)
+        return QN_OK;
+    for (int32_t i = 0; i < model->graph->n_sources; i++)
+        if (stat(model->graph->sources[i], &source) == 0 && source.st_dev == target.st_dev && source.st_ino == target.st_ino)
+            return qn_fail(ctx, QN_USAGE, "%s would replace a file of the source", path);
+    return QN_OK;
+}

@@ -28,6 +28,9 @@ QN_MUST_USE qn_status qn_model_describe(qn_context *ctx, qn_model *model);
 /** Names of the source's files in *p, to be hashed while the weights are written; a package that is converted again keeps what it has. */
 QN_MUST_USE qn_status qn_model_record_sources(qn_context *ctx, qn_model *model, qn_provenance *p);
 
+/** QN_USAGE when `path` is a file that the model is read from: weights would be lost to a package that takes its place. */
+QN_MUST_USE qn_status qn_model_check_target(qn_context *ctx, const qn_model *model, const char *path);
+
 /** As qn_model_picture_input, of a graph. */
 QN_MUST_USE qn_status qn_graph_picture_input(qn_context *ctx, const qn_graph *graph, const qn_picture *const *pictures,
                                              int32_t n, int32_t *index, qn_tensor *out);

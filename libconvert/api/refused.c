@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/model.h"
+#include "kernels/eval.h"
 #include "passes/weight_rules.h"
 
 qn_status qn_refused_fill(void *user, qn_context *ctx, qn_arena *arena, const qn_const *c,
@@ -47,17 +48,35 @@ static qn_status make_dense(qn_context *ctx, qn_arena *arena, qn_const *c) {
     return QN_OK;
 }
 
+/* Are all elements numbers? Others are no matter of the encoding: they are an error of the source. */
+static qn_status is_finite(qn_context *ctx, qn_arena *arena, const qn_const *c, bool *out) {
+    const int64_t n = qn_const_numel(c);
+    qn_tensor t;
+    float *x;
+    QN_TRY(qn_const_eval(ctx, arena, c, &t));
+    QN_NEW_ARRAY(ctx, arena, x, n + 1);
+    const qn_const flat = {.dtype = c->dtype, .rank = 1, .dims = {n}, .axis = -1, .part = {{t.data, t.n_bytes}}};
+    QN_TRY(qn_const_decode(ctx, &flat, 0, n, x));
+    *out = true;
+    for (int64_t i = 0; i < n && *out; i++)
+        *out = isfinite(x[i]);
+    return QN_OK;
+}
+
 static qn_status leave(qn_context *ctx, qn_arena *arena, qn_weight_rules *rules, const qn_value *v) {
     qn_arena *own = qn_arena_create();
     if (!own)
         return qn_fail_memory(ctx, 0, "an arena");
+    bool finite = true;
     qn_clear(ctx);
-    const qn_status status = qn_fill_const(NULL, ctx, own, v->constant, discard, NULL);
+    qn_status status = is_finite(ctx, own, v->constant, &finite);
+    if (status == QN_OK)
+        status = qn_fill_const(NULL, ctx, own, v->constant, discard, NULL);
     qn_arena_destroy(own);
     const qn_weight_choice *choice = qn_weight_rules_find(rules, v);
     if (status == QN_OK)
         return qn_fail(ctx, QN_UNSUPPORTED, "tensor '%s' cannot be stored twice alike", v->constant->name);
-    if (status != QN_UNSUPPORTED || is_of_codes(v) || (choice && choice->exact))
+    if (status != QN_UNSUPPORTED || !finite || is_of_codes(v) || (choice && choice->exact))
         return status;
     return make_dense(ctx, arena, v->constant);
 }

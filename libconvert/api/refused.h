@@ -22,7 +22,7 @@ QN_MUST_USE qn_status qn_refused_fill(void *user, qn_context *ctx, qn_arena *are
 
 /** After a writing failed with something noted: each of them dense again, with a warning and the reason in its record. The reasons are
  *  those of each tensor by itself, whatever the threads did. QN_UNSUPPORTED, with the encoder's message, for a tensor that a rule of the
- *  options names exactly, and for the weight of a product of codes, which has no other form. */
+ *  options names exactly, for one with elements that are not finite, and for the weight of a product of codes, which has no other form. */
 QN_MUST_USE qn_status qn_refused_leave(qn_context *ctx, qn_arena *arena, const qn_graph *graph, const qn_pass_options *options,
                                        const qn_refused *refused);
 

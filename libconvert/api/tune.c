@@ -75,17 +75,25 @@ static qn_status gather(qn_tuner *t) {
     return t->n_weights ? QN_OK : qn_fail(t->ctx, QN_UNSUPPORTED, "%s has no weights to choose for", t->model->path);
 }
 
-/* Says of what costs are: other weights, inputs or bounds have others. */
+static void add_hash(qn_hash *all, qn_hash more) {
+    const uint64_t both[] = {all->low, all->high, more.low, more.high};
+    *all = qn_hash_bytes(both, sizeof both);
+}
+static void add_text(qn_hash *all, const char *text) { add_hash(all, qn_hash_bytes(text, strlen(text))); }
+
+/* Says of what costs are: other weights, inputs, outputs or bounds have others. */
 static qn_status state_key(const qn_tuner *t, char key[160]) {
     static const char *const metrics[] = {"kl", "cosine", "noise"};
     qn_hash all = qn_hash_bytes(t->options->calibrate, strlen(t->options->calibrate));
     const qn_graph *graph = t->model->graph;
     char text[64];
+    add_text(&all, t->options->logits ? t->options->logits : "");
+    for (int32_t i = 0; i < t->options->n_keep_fp32; i++)
+        add_text(&all, t->options->keep_fp32[i]);
     for (int32_t i = 0; i < graph->n_sources; i++) {
         qn_hash one;
         QN_TRY(qn_hash_file(t->ctx, graph->sources[i], &one));
-        const uint64_t both[] = {all.low, all.high, one.low, one.high};
-        all = qn_hash_bytes(both, sizeof both);
+        add_hash(&all, one);
     }
     qn_hash_format(all, text);
     snprintf(key, 160, "%s %s %s %" PRId32, text, metrics[t->metric], qn_dtype_name(t->passes.precision), qn_judge_samples(t->judge));
@@ -353,6 +361,8 @@ qn_status qn_model_tune(qn_context *ctx, qn_model *model, const qn_tune_options 
     qn_tune_report *made;
     qn_clear(ctx);
     QN_TRY(check_options(ctx, options));
+    if (path)
+        QN_TRY(qn_model_check_target(ctx, model, path));
     QN_NEW(ctx, model->arena, made);
     const qn_convert_options inputs = {.calibrate = options->calibrate};
     QN_TRY(qn_calibration_open(ctx, &inputs, &calibration));

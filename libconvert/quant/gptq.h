@@ -45,7 +45,7 @@ static inline int64_t qn_gptq_element(const qn_gptq *g, int64_t row, int64_t k) 
 QN_MUST_USE qn_status qn_gptq_encode(qn_context *ctx, qn_arena *arena, const qn_const *c, const float *x, const float *gram,
                                      int sweeps, qn_bytes part[QN_MAX_PARTS], double *error);
 /** What a few sweeps leave to gain is within noise. */
-enum { QN_GPTQ_SWEEPS = 3 };
+enum { QN_GPTQ_SWEEPS = 2 };
 
 /** Lower tr(d H d^T) by turns: each block of columns of a row, all else given, is rounded again as above under a few scales and the scale
  *  of least squares, and takes what is best. */

@@ -16,7 +16,7 @@
 /* ROWS go through a block together, so that its rows of H are read once for them. FREE columns make a block where scales do not. */
 enum { ROWS = 16, FREE = 64, MOST = 256 };
 
-static const float g_factors[] = {1.0f, 0.90f, 0.95f, 1.05f, 1.1f, 0.85f}, g_powers[] = {1.0f, 2.0f, 0.5f};
+static const float g_factors[] = {1.0f, 0.93f, 1.07f}, g_powers[] = {1.0f, 2.0f, 0.5f};
 
 typedef struct refiner {
     qn_gptq *g;

@@ -77,8 +77,9 @@ bool qn_test_encoding(int i, const int64_t dims[3], qn_const *fields) {
 
 const char *qn_test_encoding_text(const qn_const *c) {
     static char text[300];
-    snprintf(text, sizeof text, "%d of rank %d [%lld,%lld,%lld] %s%s scales %s of %s/%lld axis %d:%lld %d:%lld bits %d width %d table %s %d:%lld "
-             "mask %lld", (int)c->encoding, (int)c->rank, (long long)c->dims[0], (long long)c->dims[1], (long long)c->dims[2],
+    snprintf(text, sizeof text, "%d of rank %d [%lld,%lld,%lld] %s%s scales %s of %s/%lld axis %d:%lld %d:%lld bits %d width %d "
+             "table %s %d:%lld mask %lld",
+             (int)c->encoding, (int)c->rank, (long long)c->dims[0], (long long)c->dims[1], (long long)c->dims[2],
              qn_stored_name(c->code_dtype), c->symmetric ? "" : " with zero points", qn_stored_name(c->scale_dtype),
              qn_stored_name(c->super_dtype), (long long)c->super_block, (int)c->axis, (long long)c->block, (int)c->axis2,
              (long long)c->block2, c->bits, c->width, qn_stored_name(c->lut_dtype), (int)c->lut_axis, (long long)c->lut_group,
@@ -191,7 +192,7 @@ void qn_test_encoded_free(qn_test_encoded *t) {
 static unsigned bits_at(const void *data, int64_t i, int bits) {
     unsigned code = 0;
     for (int b = 0; b < bits; b++)
-        code |= (((const uint8_t *)data)[(i * bits + b) / 8] >> (i * bits + b) % 8 & 1u) << b;
+        code |= ((unsigned)((const uint8_t *)data)[(i * bits + b) / 8] >> (i * bits + b) % 8 & 1u) << b;
     return code;
 }
 

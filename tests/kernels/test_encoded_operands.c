@@ -129,8 +129,9 @@ QN_TEST(kernels_encoded_operands_gemm) {
 QN_TEST(kernels_encoded_operands_conv) {
     node_test t = node_begin();
     qn_tensor x = pattern(&t, 1, DIMS(1, 24, 9, 11));
-    qn_tensor point = pattern(&t, 2, DIMS(20, 24, 1, 1)), w = pattern(&t, 2, DIMS(18, 24, 5, 3)), by = pattern(&t, 2, DIMS(24, 1, 3, 3)),
-              groups = pattern(&t, 2, DIMS(16, 12, 3, 3)), wide = pattern(&t, 3, DIMS(1, 128, 6, 6)), many = pattern(&t, 2, DIMS(64, 128, 3, 3));
+    qn_tensor point = pattern(&t, 2, DIMS(20, 24, 1, 1)), w = pattern(&t, 2, DIMS(18, 24, 5, 3));
+    qn_tensor by = pattern(&t, 2, DIMS(24, 1, 3, 3)), groups = pattern(&t, 2, DIMS(16, 12, 3, 3));
+    qn_tensor wide = pattern(&t, 3, DIMS(1, 128, 6, 6)), many = pattern(&t, 2, DIMS(64, 128, 3, 3));
     check("Conv", EXACT, 1, IN(x, point), 1);
     check("Conv {pads=[2,1,2,1]}", EXACT, 1, IN(x, w), 1);
     check("Conv {group=24, pads=[1,1,1,1]}", EXACT, 1, IN(x, by), 1);

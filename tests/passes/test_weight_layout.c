@@ -77,3 +77,36 @@ QN_TEST(passes_weight_layout_each) {
     qn_arena_destroy(arena);
     qn_context_destroy(ctx);
 }
+
+QN_TEST(passes_weight_layout_masks) {
+    static const struct {
+        const char *scheme;
+        int64_t out, in, n_kept, mask_block;
+    } rows[] = {
+        {"values:prune=0.75", 16, 40, 160, 1},
+        {"values:prune=0.9", 3, 5, 2, 1},                   /* floor(0.9 * 15) = 13 go */
+        {"values:prune=0", 16, 40, 640, 1},
+        {"values:prune=1", 16, 40, 0, 1},
+        {"int8:prune=0.5:prune_block=4", 16, 40, 320, 4},
+        {"int8:prune=0.5:prune_block=16", 5, 10, 18, 16},   /* 4 blocks, the last of 2 elements and kept: 16 + 2 */
+        {"int8:prune=2/4", 16, 40, 320, 1},
+        {"int8:prune=2/4", 16, 43, 16 * 22, 1},             /* the last 3 of a row are a group of 4, which has 2 */
+        {"int8:prune=1/4", 16, 41, 16 * 11, 1},             /* the last one is kept */
+        {"palette4:prune=0.5", 16, 40, 320, 1},
+        {"int8:prune=2/4", 16, 0, 0, 1},
+        {"values:prune=0.5", 0, 40, 0, 1},
+    };
+    qn_context *ctx = qn_test_context();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const qn_weight weight = {.is_weight = true, .axis = 0, .sum_axis = 1, .reason = ""};
+        qn_const c = {.dtype = QN_F32, .rank = 2, .dims = {rows[i].out, rows[i].in}, .name = "w"};
+        qn_scheme s;
+        const char *reason;
+        ASSERT_OK(ctx, qn_scheme_parse(ctx, rows[i].scheme, &s));
+        qn_weight_layout(&s, &weight, &c, &reason);
+        if (!c.sparse || c.n_kept != rows[i].n_kept || c.mask_block != rows[i].mask_block)
+            fail_msg("%s on [%d,%d]: %d kept in blocks of %d", rows[i].scheme, (int)rows[i].out, (int)rows[i].in, (int)c.n_kept, (int)c.mask_block);
+        assert_null(qn_const_encoding_fault(&c));
+    }
+    qn_context_destroy(ctx);
+}

@@ -9,6 +9,11 @@ static void decode_defined(const qn_const *c, int64_t first, int64_t n, float *o
     qn_const_elements(c, first, n, out);
 }
 
+/* Integers of 8 or 4 bits; with zero points where those of many groups are not needed at once. */
+static bool is_simple(const qn_const *c) {
+    return qn_const_is_plain_affine(c) && (c->symmetric || c->axis < 0 || (c->axis == c->rank - 1) == (c->block > 0));
+}
+
 static bool is_encoded(const qn_const *c) {
     return c->encoding == QN_ENC_AFFINE || c->encoding == QN_ENC_PALETTE ||
            (c->encoding == QN_ENC_SPARSE && (c->dtype == QN_F32 || c->dtype == QN_F16 || c->dtype == QN_BF16));
@@ -22,15 +27,15 @@ static const struct {
     const qn_dot *(*dot_of)(const qn_const *c);
 } g_codecs[] = {
 #if defined(__x86_64__)
-    {qn_const_is_plain_affine, QN_ISA_AVX512, qn_decode_affine_avx512, qn_dot_encoded_avx512},
+    {is_simple, QN_ISA_AVX512, qn_decode_affine_avx512, qn_dot_encoded_avx512},
     {is_encoded, QN_ISA_AVX512, qn_decode_encoded_avx512, qn_dot_encoded_avx512},
-    {qn_const_is_plain_affine, QN_ISA_AVX2, qn_decode_affine_avx2, qn_dot_encoded_avx2},
+    {is_simple, QN_ISA_AVX2, qn_decode_affine_avx2, qn_dot_encoded_avx2},
     {is_encoded, QN_ISA_AVX2, qn_decode_encoded_avx2, qn_dot_encoded_avx2},
 #elif defined(__aarch64__)
-    {qn_const_is_plain_affine, QN_ISA_NEON, qn_decode_affine_neon, qn_dot_encoded_neon},
+    {is_simple, QN_ISA_NEON, qn_decode_affine_neon, qn_dot_encoded_neon},
     {is_encoded, QN_ISA_NEON, qn_decode_encoded_neon, qn_dot_encoded_neon},
 #endif
-    {qn_const_is_plain_affine, 0, qn_decode_affine_scalar, qn_dot_encoded_scalar},
+    {is_simple, 0, qn_decode_affine_scalar, qn_dot_encoded_scalar},
     {is_encoded, 0, qn_decode_encoded_scalar, qn_dot_encoded_scalar},
 };
 

@@ -11,7 +11,7 @@
  * codes: it turns codes into numbers in registers and never writes them. It says for which constants (a shape or block
  * that it refuses is decoded), and in what order it wants the other operand, so that codes need not be moved between
  * lanes: lane l of vector i is code i of the l-th run of codes. dot_impl.h has those of integers of 2, 3, 4, 6 and 8
- * bits, of floating point of 4 and 8, and of palettes of up to 4 bits and of 6. */
+ * bits, of floating point of 4 and 8, and of palettes of up to 4 bits, of 6 and of 8. */
 #ifndef QN_KERNELS_CODEC_CODEC_H
 #define QN_KERNELS_CODEC_CODEC_H
 

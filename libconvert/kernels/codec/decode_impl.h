@@ -38,7 +38,7 @@ static int64_t table_at(const tables *t, int64_t e, int64_t left, int64_t *run) 
 
 /* Stored elements [at, at + n) of a palette, which share a table. */
 static void palette_numbers(const qn_const *c, tables *t, int64_t table, int64_t at, int64_t n, float *to) {
-    if (table != t->loaded && n * 4 < t->entries) { /* not worth loading */
+    if (table != t->loaded && n * 32 < t->entries) { /* not worth loading */
         const int64_t width = c->width > 1 ? c->width : 1;
         for (int64_t i = at; i < at + n; i++)
             *to++ = table_entry(c, table, t->entries,

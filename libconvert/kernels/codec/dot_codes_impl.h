@@ -23,7 +23,8 @@ VF_INLINE ints threes(const uint8_t *p, int64_t n) {
     const __m512i all = _mm512_maskz_loadu_epi8(_cvtu64_mask64((UINT64_C(1) << (n < 48 ? n : 48)) - 1), p);
     const __m512i twelves = _mm512_permutexvar_epi32(
         _mm512_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11), all);
-    return _mm512_shuffle_epi8(twelves, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1)));
+    const __m128i apart = _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
+    return _mm512_shuffle_epi8(twelves, _mm512_broadcast_i32x4(apart));
 }
 #elif defined(__AVX2__)
 VF_INLINE ints threes(const uint8_t *p, int64_t n) {

@@ -60,7 +60,7 @@ VF_INLINE void dot_row(const code_kind kind, const int m, const int bits, const 
     /* lanes behind the row's end have the scale 0, not one of the next row; `before`: groups that are not in `scales` */
     int64_t n_groups = w->row_groups > 1 ? (j + 1) * w->row_groups : w->n_groups, before = 0;
     const void *scales = w->scales;
-    float loaded[PASS_GROUPS], table[64];
+    float loaded[PASS_GROUPS], table[256];
     const float *numbers = w->table;
     vf acc[QN_DOT_ROWS];
     if (kind == INDICES && !numbers) {
@@ -203,7 +203,7 @@ VF_INLINE void dots(const code_kind kind, const int bits, const bool zeros, cons
     ROW(zeros2, INTEGERS, 2, true) ROW(zeros3, INTEGERS, 3, true) ROW(zeros4, INTEGERS, 4, true)                           \
     ROW(zeros6, INTEGERS, 6, true) ROW(zeros8, INTEGERS, 8, true)                                                          \
     ROW(indices1, INDICES, 1, false) ROW(indices2, INDICES, 2, false) ROW(indices3, INDICES, 3, false)                     \
-    ROW(indices4, INDICES, 4, false) ROW(indices6, INDICES, 6, false)                                                      \
+    ROW(indices4, INDICES, 4, false) ROW(indices6, INDICES, 6, false) ROW(indices8, INDICES, 8, false)                     \
     ROW(e4m3, E4M3, 8, false) ROW(e5m2, E5M2, 8, false)
 
 #define FUNCTION(NAME, KIND, BITS, ZEROS)                                                                                  \

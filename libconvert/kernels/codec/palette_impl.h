@@ -30,16 +30,24 @@ VF_INLINE float table_entry(const qn_const *c, int64_t table, int64_t entries, i
 /* ---- scalar palettes -------------------------------------------------------------------------------------------- */
 
 #if defined(__AVX512F__)
+/* Of 2^bits floats: halves, chosen by the highest bit; of 32 a permutation, which reads the lower five. */
+VF_INLINE vf look_up_5(const float *t, ints index) { return _mm512_permutex2var_ps(vf_load(t), index, vf_load(t + 16)); }
+VF_INLINE vf look_up_6(const float *t, ints index) {
+    return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, ints_set1(32)), look_up_5(t, index), look_up_5(t + 32, index));
+}
+VF_INLINE vf look_up_7(const float *t, ints index) {
+    return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, ints_set1(64)), look_up_6(t, index), look_up_6(t + 64, index));
+}
 VF_INLINE vf look_up(const int bits, const float *t, ints index) {
     if (bits <= 4)
         return ints_pick16(t, index, false);
-    if (bits > 6)
-        return _mm512_i32gather_ps(index, t, 4);
-    const vf lower = _mm512_permutex2var_ps(vf_load(t), index, vf_load(t + 16));
     if (bits == 5)
-        return lower;
-    return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, ints_set1(32)), lower,
-                                _mm512_permutex2var_ps(vf_load(t + 32), index, vf_load(t + 48)));
+        return look_up_5(t, index);
+    if (bits == 6)
+        return look_up_6(t, index);
+    if (bits == 7)
+        return look_up_7(t, index);
+    return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, ints_set1(128)), look_up_7(t, index), look_up_7(t + 128, index));
 }
 #elif defined(__AVX2__)
 VF_INLINE vf look_up(const int bits, const float *t, ints index) {
@@ -69,6 +77,8 @@ VF_INLINE void look_up_scalars(const qn_const *c, const float *table, int64_t at
         look_up_run(5, &u, table, at, n, to);
     else if (c->bits == 6)
         look_up_run(6, &u, table, at, n, to);
+    else if (c->bits == 7)
+        look_up_run(7, &u, table, at, n, to);
     else
         look_up_run(8, &u, table, at, n, to);
 }

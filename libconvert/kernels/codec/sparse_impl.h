@@ -24,7 +24,7 @@ VF_INLINE void load_chunk(const qn_const *c, int64_t chunk, chunk_mask *m) {
         const int64_t at = chunk * bits / 8, left = (int64_t)mask->n - at;
         memcpy(m->words, (const char *)mask->data + at, (size_t)(left < bits / 8 ? left : bits / 8));
     } else {
-        m->words[0] = ((const uint8_t *)mask->data)[chunk * bits / 8] >> chunk * bits % 8 & ((1u << bits) - 1);
+        m->words[0] = (unsigned)((const uint8_t *)mask->data)[chunk * bits / 8] >> chunk * bits % 8 & ((1u << bits) - 1);
     }
     if (block == 1)
         return;

@@ -77,12 +77,11 @@ VF_INLINE void unpack_halves(const qn_code_type *type, const unpacker *u, int64_
         vf_write_n(QN_F32, to, i, half_form_numbers(&form, unpack(u, (at + i) * type->bits)), n - i);
 }
 
-/* e8m0: the exponent of a float32, but for the ends. */
 VF_INLINE void unpack_powers(const uint8_t *codes, int64_t at, int64_t n, float *to) {
-    for (int64_t i = 0; i < n; i++) {
-        const uint32_t code = codes[at + i],
-                       bits = code == 0 ? 0x00400000u : code == 255 ? 0x7fc00000u : code << 23;
-        memcpy(to + i, &bits, sizeof bits);
+    for (int64_t i = 0; i < n; i += VF_LANES) {
+        const vf exponent = vf_sub(vf_load_u8_n(codes + at + i, n - i), vf_set1(127.0f));
+        const vf power = vf_scale2(vf_set1(1.0f), exponent);
+        vf_write_n(QN_F32, to, i, vf_select_lt(vf_set1(127.0f), exponent, vf_set1(__builtin_nanf("")), power), n - i);
     }
 }
 

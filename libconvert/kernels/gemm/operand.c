@@ -61,19 +61,32 @@ qn_status qn_operand_of_input(const qn_kernel_args *args, int32_t index, int64_t
     return QN_OK;
 }
 
+/* About where n elements from `at` on are stored is asked for: runs are so far apart that no hardware foresees the next
+ * (beyond the part's end a prefetch does nothing). */
+static void fetch(const qn_const *c, double bytes_an_element, int64_t at, int64_t n) {
+    enum { LINE = 64 };
+    const uintptr_t first = (uintptr_t)c->part[0].data + (uintptr_t)((double)at * bytes_an_element),
+                    end = first + (uintptr_t)((double)n * bytes_an_element);
+    for (uintptr_t line = first / LINE * LINE; line <= end; line += LINE)
+        __builtin_prefetch((const void *)line);
+}
+
 void qn_codec_pack(const qn_operand *op, int64_t x0, int64_t xn, int64_t k0, int64_t kn, int width, float *dst) {
-    enum { RUN = 64 };
+    enum { RUN = 128, AHEAD = 4 };
     float values[RUN * QN_GEMM_MAX_WIDTH];
     const qn_gemm_isa *isa = op->pack_arg;
     const qn_coded *coded = op->coded;
     const bool by_depth = op->k_stride == 1 || op->x_stride != 1;
     qn_operand plain = {
         .data = values, .dtype = QN_F32, .x_stride = by_depth ? RUN : 1, .k_stride = by_depth ? 1 : xn, .scale_run = 1};
+    const int64_t numel = qn_const_numel(coded->c);
+    const double bytes = numel > 0 ? (double)coded->c->part[0].n / (double)numel : 0;
     for (int64_t k = 0; k < kn; k += RUN) {
         const int64_t n = kn - k < RUN ? kn - k : RUN, from = op->first + x0 * op->x_stride + (k0 + k) * op->k_stride;
         for (int64_t i = 0; i < (by_depth ? xn : n); i++) {
             const int64_t at = from + i * (by_depth ? op->x_stride : op->k_stride);
             float *to = values + i * (by_depth ? RUN : xn);
+            fetch(coded->c, bytes, at + (by_depth ? AHEAD * op->x_stride : AHEAD * op->k_stride), by_depth ? n : xn);
             if (op->k_stride == 1 || op->x_stride == 1)
                 coded->decode(coded->c, at, by_depth ? n : xn, to);
             else
