@@ -26,6 +26,11 @@ typedef struct qn_convert_options {
                                         scaled while the model runs (needs weights "int8"); "int8:static:OBSERVER": scaled by
                                         what calibration inputs show to an observer: minmax, average, percentile=P, entropy
                                         or mse (docs/compression.md); NULL: inputs as the precision says */
+    double equalize;               /**< before weights are encoded, channels of activations are made more equal by factors that
+                                        go to the weights: max|x|^equalize / max|w|^(1 - equalize), Xiao et al. 2022, arXiv
+                                        2211.10438, eq. 4. 0: no; at most 1. Needs calibration inputs */
+    bool correct_bias;             /**< biases take back what codes of weights move means of outputs by: Nagel et al. 2019, arXiv
+                                        1906.04721, sec. 4.2. Needs calibration inputs */
     int64_t min_compress_elems;    /**< smaller weights are left alone; 0: 1024 */
     const char *const *keep_fp32;  /**< glob patterns (*, ?) over node names, source names and ops */
     int32_t n_keep_fp32;

@@ -18,7 +18,8 @@ typedef struct qn_equal_site {
     int32_t n_readers;
 } qn_equal_site;
 
-/** Look at a value. *reason: why it is no site, "" when it is one; static text. Arrays in the scratch arena. */
+/** Look at a value. *reason: why it is no site, "" when it is one; static text. Arrays in the scratch arena. Good until the weights of a
+ *  Linear in it change, as another site may. */
 QN_MUST_USE qn_status qn_equal_find(qn_pass_run *run, qn_value *value, qn_equal_site *out, const char **reason);
 
 /** Move the factors s[site->n], all positive and finite, where the rewrite is allowed. */

@@ -136,6 +136,8 @@ static const qn_option g_options[] = {
     {"precision", 'p', "P", false, "fp32 (default), fp16 or bf16: storage and arithmetic"},
     {"weights", 'w', "[P=]SCHEME", true, "how weights are stored: int8, int4:block=32, palette4:group=8, nf4, mxfp4,\nint8:prune=0.5, none ... (docs/compression.md); after PATTERN= for weights\nof that name, node or op alone: the most specific wins"},
     {"activations", 0, "SCHEME", false, "products with int8 weights take 8 bit inputs: int8 scales them while the\nmodel runs, int8:static[:OBSERVER] by what --calibrate shows (minmax,\naverage, percentile=P, entropy, mse); -v names products that do not"},
+    {"equalize", 0, "ALPHA", false, "with --calibrate: move factors of channels from activations to weights before\nthese are encoded (SmoothQuant); 0.5 shares them evenly"},
+    {"bias-correction", 0, NULL, false, "with --calibrate: biases take back what codes of weights move means by"},
     {"min-elements", 0, "N", false, "leave smaller weights as they are (1024)"},
     {"keep-fp32", 0, "PATTERN", true, "keep nodes in fp32 by name, source name or op: 'LayerNorm*'"},
     {"dim", 0, "NAME=RANGE", true, "what a dimension may be: batch=1..64, height=14..2072:14,\nseq=32|128|512, batch=1"},
@@ -149,7 +151,7 @@ static const qn_option g_options[] = {
     {"processor", 0, "FILE", false, "a preprocessor_config.json: how a photo becomes the input, kept in\nthe package for run --image"},
     {"ship", 0, NULL, false, "write the shipping form: the same package, compressed without loss;\nwhat reads packages reads it, quern unpack makes it one again"},
     {"licence", 0, "TEXT", false, "licence of the weights, kept in the package"},
-    {"calibrate", 0, "DIR", false, "run each .npz, .npy, .png and .jpg of a folder (or one such file): with\nfp16, keep in fp32 what leaves fp16's range there (-v says what and\nwhy); for static activations, their ranges;\nfor importance, gptq and awq, what weights are multiplied by"},
+    {"calibrate", 0, "DIR", false, "run each .npz, .npy, .png and .jpg of a folder (or one such file): with\nfp16, keep in fp32 what leaves fp16's range there (-v says what and\nwhy); for static activations, their ranges;\nfor importance, gptq, awq, --equalize and --bias-correction, what weights\nare multiplied by"},
     {NULL, 0, NULL, false, NULL},
 };
 static const qn_example g_examples[] = {

@@ -178,6 +178,10 @@ static void put_line(convert_plan *p) {
     }
     if (o->activations)
         put_option(&p->line, "activations", o->activations);
+    if (o->equalize > 0)
+        qn_buf_printf(&p->line, " --equalize %g", o->equalize);
+    if (o->correct_bias)
+        qn_buf_puts(&p->line, " --bias-correction");
     if (o->min_compress_elems)
         qn_buf_printf(&p->line, " --min-elements %lld", (long long)o->min_compress_elems);
     for (int i = 0; i < o->n_keep_fp32; i++)
@@ -202,6 +206,9 @@ static qn_status read_options(qn_context *ctx, const cli_args *args, convert_pla
     if (!cli_int(args, "min-elements", 1, 0x7fffffffL, &least))
         return QN_USAGE;
     p->options.min_compress_elems = least;
+    if (!cli_double(args, "equalize", &p->options.equalize))
+        return QN_USAGE;
+    p->options.correct_bias = p->options.correct_bias || cli_flag(args, "bias-correction");
     p->options.activations = cli_string(args, "activations", p->options.activations);
     p->options.licence = cli_string(args, "licence", p->options.licence);
     p->options.calibrate = cli_string(args, "calibrate", NULL);

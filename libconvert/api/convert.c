@@ -127,6 +127,12 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     QN_TRY(find_compensated(ctx, o, &compensated));
     if (compensated[0] && !o->calibrate && !o->samples)
         return qn_fail(ctx, QN_USAGE, "weights %s need calibration inputs (--calibrate)", compensated);
+    const bool adjusts = o->equalize != 0 || o->correct_bias;
+    if (!(o->equalize >= 0 && o->equalize <= 1))
+        return qn_fail(ctx, QN_USAGE, "equalize %g: a number from 0 to 1", o->equalize);
+    if (adjusts && (!encodes || (!o->calibrate && !o->samples)))
+        return qn_fail(ctx, QN_USAGE, "%s needs %s", o->equalize != 0 ? "equalize" : "bias correction",
+                       encodes ? "calibration inputs (--calibrate)" : "weights that are encoded (--weights)");
     if (!o->activations)
         return QN_OK;
     QN_TRY(qn_activation_scheme_parse(ctx, o->activations, &activations));
@@ -139,12 +145,13 @@ static qn_status check_options(qn_context *ctx, const qn_convert_options *o) {
     return QN_OK;
 }
 
-/* Ranges have a say where a dtype has less range than float32, and in static codes. */
+/* Samples have a say where a dtype has less range than float32, in static codes and in what weights are made to fit. */
 static void tell_calibration(qn_context *ctx, const qn_convert_options *o) {
     const char *compensated;
+    const bool is_static = o->activations && strncmp(o->activations, "int8:static", strlen("int8:static")) == 0;
     if (find_compensated(ctx, o, &compensated) != QN_OK || compensated[0])
         return;
-    if (o->activations && strncmp(o->activations, "int8:static", strlen("int8:static")) == 0)
+    if ((is_static || o->equalize > 0 || o->correct_bias) && !o->no_passes)
         return;
     if (o->no_passes)
         qn_log(ctx, QN_LOG_INFO, "calibration: no passes run, nothing is decided by ranges");
@@ -174,7 +181,7 @@ static qn_status convert(qn_context *ctx, qn_model *model, const qn_convert_opti
         .keep_why = o->keep_why, .samples = samples, .kept = &kept,
         .precision = o->precision == QN_NONE ? QN_F32 : o->precision, .keep_fp32 = o->keep_fp32,
         .n_keep_fp32 = o->n_keep_fp32, .weights = o->weights, .weight_rules = o->weight_rules,
-        .n_weight_rules = o->n_weight_rules, .activations = o->activations, .stop_after = o->stop_after,
+        .n_weight_rules = o->n_weight_rules, .activations = o->activations, .equalize = o->equalize, .correct_bias = o->correct_bias, .stop_after = o->stop_after,
         .min_compress_elems = o->min_compress_elems ? o->min_compress_elems : DEFAULT_MIN_COMPRESS_ELEMS};
     qn_pass_stat *stats = NULL;
     int32_t n_stats = 0;

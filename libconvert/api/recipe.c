@@ -66,6 +66,8 @@ typedef int64_t type_COUNT;
 typedef patterns type_PATTERNS;
 typedef list type_RANGES;
 typedef bool type_BOUNDS;
+typedef bool type_FLAG;
+typedef double type_SHARE;
 typedef double type_COSINE;
 typedef double type_DECIBEL;
 typedef double type_ERROR;
@@ -130,6 +132,10 @@ static qn_status read_COUNT(reader *r, const key_row *row, void *field) {
     return QN_OK;
 }
 
+static qn_status read_FLAG(reader *r, const key_row *row, void *field) {
+    return qn_yaml_bool(&r->yaml, row->name, g_kinds[row->kind].takes, field);
+}
+static qn_status read_SHARE(reader *r, const key_row *row, void *field) { return read_number(r, row, field); }
 static qn_status read_COSINE(reader *r, const key_row *row, void *field) { return read_number(r, row, field); }
 static qn_status read_DECIBEL(reader *r, const key_row *row, void *field) { return read_number(r, row, field); }
 static qn_status read_ERROR(reader *r, const key_row *row, void *field) { return read_number(r, row, field); }
@@ -319,6 +325,7 @@ static qn_status load(qn_context *ctx, const char *path, qn_arena *arena, qn_rec
     made->recipe = (qn_recipe){
         .description = f->description, .source = f->source,
         .options = {.precision = f->precision, .weights = f->weights, .activations = f->activations,
+                    .equalize = f->equalize, .correct_bias = f->bias_correction,
                     .weight_rules = weight_rules, .n_weight_rules = f->weight_rules.pattern.n,
                     .min_compress_elems = f->min_elements, .keep_fp32 = f->keep_fp32.pattern.items,
                     .n_keep_fp32 = f->keep_fp32.pattern.n, .keep_why = f->keep_fp32.why.items, .licence = f->licence},

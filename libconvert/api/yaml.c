@@ -173,6 +173,13 @@ qn_status qn_yaml_number(qn_yaml *y, const char *key, const char *takes, bool wh
     return QN_OK;
 }
 
+qn_status qn_yaml_bool(qn_yaml *y, const char *key, const char *takes, bool *out) {
+    if (classify(y) != IS_BOOL)
+        return qn_yaml_wrong_kind(y, key, takes);
+    *out = strchr("tT", qn_yaml_scalar(y)[0]) != NULL;
+    return QN_OK;
+}
+
 /* ---- begin and end ------------------------------------------------------------------------------------------ */
 
 qn_status qn_yaml_begin(qn_yaml *y, size_t n_bytes) {

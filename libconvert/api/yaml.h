@@ -38,5 +38,7 @@ QN_MUST_USE qn_status qn_yaml_text(qn_yaml *y, const char *key, const char *take
 /** The newest event, a scalar, as a decimal number from min to max; `whole`: without a point or an exponent. */
 QN_MUST_USE qn_status qn_yaml_number(qn_yaml *y, const char *key, const char *takes, bool whole, double min, double max,
                                      double *out);
+/** The newest event, a scalar, as true or false. */
+QN_MUST_USE qn_status qn_yaml_bool(qn_yaml *y, const char *key, const char *takes, bool *out);
 
 #endif

@@ -205,6 +205,10 @@ QN_TEST(api_convert_refusals) {
                 {{.weights = "int9"}, QN_USAGE, "int9"},
                 {{.activations = "int8"}, QN_USAGE, "need weights int8"},
                 {{.weights = "int4", .activations = "int8"}, QN_USAGE, "not int4"},
+                {{.weights = "int8", .equalize = 0.5}, QN_USAGE, "equalize needs calibration inputs"},
+                {{.weights = "int8", .equalize = 1.5}, QN_USAGE, "equalize 1.5: a number from 0 to 1"},
+                {{.weights = "int8", .correct_bias = true}, QN_USAGE, "bias correction needs calibration inputs"},
+                {{.correct_bias = true}, QN_USAGE, "bias correction needs weights that are encoded"},
                 {{.weights = "int8", .activations = "int4"}, QN_USAGE, "activations 'int4'"},
                 {{.weights = "int8", .activations = "int8:static:mse"}, QN_USAGE, "activations int8:static:mse need calibration inputs"},
                 {{.stop_after = "no_such_pass"}, QN_USAGE, "no_such_pass"}};

@@ -35,6 +35,7 @@ QN_TEST(api_recipe_every_key) {
                         "precision: bf16\n"
                         "weights: int8:per_tensor\n"
                         "weight_rules: {head.*: 'none', op:Conv: int4:block=64, 7: palette4}\n"
+                        "equalize: 0.75\nbias_correction: True\n"
                         "min_elements: 64\n"
                         "source: a/b\n"
                         "keep_fp32: [Softmax, {pattern: '*head*', why: it needs 1e-3}, \"0\", {pattern: c}]\n"
@@ -51,6 +52,7 @@ QN_TEST(api_recipe_every_key) {
     assert_string_equal(r->options.weight_rules[1].pattern, "op:Conv");
     assert_string_equal(r->options.weight_rules[1].scheme, "int4:block=64");
     assert_string_equal(r->options.weight_rules[2].pattern, "7");
+    assert_true(r->options.equalize == 0.75 && r->options.correct_bias);
     assert_int_equal(r->options.min_compress_elems, 64);
     assert_string_equal(r->source, "a/b");
     assert_int_equal(r->options.n_keep_fp32, 4);
@@ -164,7 +166,7 @@ static const struct {
     {"{}\n---\n{}\n", ":2:1: a second document"},
     /* keys */
     {"precison: fp16\n", ":1:1: unknown key 'precison'; there are: description, source, precision, weights, "
-                         "weight_rules, activations, min_elements, keep_fp32, dims, licence, validate"},
+                         "weight_rules, activations, equalize, bias_correction, min_elements, keep_fp32, dims, licence, validate"},
     {"min_cosine: 0.9\n", ":1:1: unknown key 'min_cosine'; there are: description"},
     {"validate:\n  precision: fp16\n", ":2:3: unknown key 'precision' in 'validate'; there are: min_cosine, min_sqnr, "
                                        "max_abs, max_rel"},
@@ -194,6 +196,9 @@ static const struct {
     {"weight_rules: {a: int8, a: int4}\n", ":1:25: pattern 'a' is given twice"},
     {"weight_rules: {'': int8}\n", ":1:16: 'weight_rules' takes patterns as keys, not empty text"},
     {"weight_rules: {a: [int8]}\n", ":1:19: 'a' takes a weight scheme, not a list"},
+    {"equalize: 1.5\n", ":1:11: 'equalize' takes a number from 0 to 1, not the number '1.5'"},
+    {"bias_correction: yes\n", ":1:18: 'bias_correction' takes true or false, not 'yes'"},
+    {"bias_correction: []\n", "'bias_correction' takes true or false, not a list"},
     {"activations: int4\n", ":1:14: activations 'int4': there is int8, int8:dynamic or int8:static"},
     {"activations: 8\n", ":1:14: 'activations' takes an activation scheme, not the number '8'"},
     {"min_elements: many\n", ":1:15: 'min_elements' takes a whole number from 1 to 2147483647, not 'many'"},

@@ -67,6 +67,8 @@ static void put_constraints(qn_buf *out, const key *k) {
         qn_buf_puts(out, ", \"additionalProperties\": false,\n     \"properties\": {\n");
         put_properties(out, "VALIDATE", "      ");
         qn_buf_puts(out, "     }");
+    } else if (is(k, "FLAG")) {
+        ;
     } else if (strcmp(row->json, "string") == 0) {
         qn_buf_puts(out, ", \"minLength\": 1");
     } else {

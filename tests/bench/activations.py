@@ -2,9 +2,9 @@
 import zipfile
 from common import *
 
-OBSERVERS = ["int8:dynamic", "int8:static:minmax", "int8:static:average", "int8:static:percentile=99.9",
-             "int8:static:percentile=99.99", "int8:static:entropy", "int8:static:mse"]
-EXTRAS = [("plain", [])] if os.environ.get("PLAIN") else [("plain", []), ("equalised", ["--equalize", "0.5"]), ("bias corrected", ["--bias-correction"]),
+ACTIVATIONS = [None, "int8:dynamic", "int8:static:minmax", "int8:static:average", "int8:static:percentile=99.9",
+               "int8:static:percentile=99.99", "int8:static:entropy", "int8:static:mse"]
+EXTRAS = [("plain", []), ("equalised", ["--equalize", "0.5"]), ("bias corrected", ["--bias-correction"]),
           ("both", ["--equalize", "0.5", "--bias-correction"])]
 OUT_HERE = os.path.join(OUT, "activations")
 
@@ -92,13 +92,14 @@ def judge(source, package, inputs):
 
 def measure(label, source, folder, inputs):
     package = os.path.join(folder, "model.quern")
-    for activations in OBSERVERS:
+    for activations in ACTIVATIONS:
         cells = []
         for _, options in EXTRAS:
-            done = subprocess.run([QUERN, "convert", "-q", source, "-o", package, "--weights", "int8", "--activations", activations,
-                                   "--calibrate", os.path.join(folder, "calibrate"), *options], capture_output=True, text=True)
+            done = subprocess.run([QUERN, "convert", "-q", source, "-o", package, "--weights", "int8",
+                                   "--calibrate", os.path.join(folder, "calibrate"), *options,
+                                   *(["--activations", activations] if activations else [])], capture_output=True, text=True)
             cells.append(done.stderr.strip() if done.returncode else judge(source, package, inputs))
-        row(label, activations.removeprefix("int8:"), *cells)
+        row(label, activations.removeprefix("int8:") if activations else "weights alone", *cells)
 
 
 def cases():
