@@ -146,7 +146,7 @@ def tune():
         inputs = gpt2_calibration(folder, 1) if name == "trained-gpt2" else os.path.join(folder, "golden0.npz")
         took, memory = timed([QUERN, "tune", "-q", source, "--calibrate", inputs, "-o", TARGET, "--threads", str(THREADS),
                               "--scheme", "int8", "--scheme", "int4:mse", *bound])
-        row(name, " ".join(bound).lstrip("-"), f"{os.path.getsize(source):,}", f"{took:.1f}", megabytes(memory), f"{os.path.getsize(TARGET):,}")
+        row(name, "`" + " ".join(bound) + "`", f"{os.path.getsize(source):,}", f"{took:.1f}", megabytes(memory), f"{os.path.getsize(TARGET):,}")
 
 
 print("\n## Compression")
