@@ -9,8 +9,9 @@
 #include "quant/encode.h"
 #include "quant/gptq.h"
 
-/* Larger codes go to a file without a name, and are mapped: memory for them can be had back. */
+/* Larger codes go to a file without a name beside this one, and are mapped: memory for them can be had back. */
 enum { IN_MEMORY = 1 << 20 };
+static const char g_spill[] = "/var/tmp/quern";
 
 /* ---- inputs ------------------------------------------------------------------------------------------------------- */
 
@@ -69,7 +70,7 @@ static qn_status keep_bytes(qn_pass_run *run, const char *name, qn_bytes *bytes)
         bytes->data = bytes->n ? copy : NULL;
         return QN_OK;
     }
-    QN_TRY(qn_outfile_create_unnamed(run->ctx, NULL, &file, NULL));
+    QN_TRY(qn_outfile_create_unnamed(run->ctx, g_spill, &file, NULL));
     qn_status status = qn_outfile_write(run->ctx, file, 0, bytes->data, bytes->n);
     if (status == QN_OK)
         status = qn_outfile_map(run->ctx, file, name, &map);
