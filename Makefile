@@ -235,10 +235,12 @@ roofline: build/release/tests/bench/roofline ## what this machine can do at most
 	@mkdir -p build/bench && build/release/tests/bench/roofline --json build/bench/roofline.json
 
 # Runners that `make bench` measures beside ours; only it uses them, and it says so when they are missing.
-PEERS := onnxruntime-node@1.30 @node-llama-cpp/linux-x64@3.22
+PEERS := onnxruntime-node@1.30
+PEER_LLAMA := @node-llama-cpp/linux-x64@3.22
 peers: ## fetch ONNX Runtime and llama.cpp with npm into build/peers, for make bench
 	@command -v npm >/dev/null || { echo "make peers needs npm (apt-get install npm)"; exit 1; }
 	@mkdir -p build/peers && npm install --prefix build/peers --ignore-scripts --no-audit --no-fund --loglevel=error $(PEERS)
+	@npm install --prefix build/peers --ignore-scripts --no-audit --no-fund --loglevel=error $(PEER_LLAMA) || echo "llama.cpp is only for Linux on x86-64"
 
 # What is measured, full-size models to make (dav2-large: 1.3 GB, da3-large: 1.6 GB, depthpro: 3.8 GB; minutes), and
 # where they are.

@@ -1,7 +1,8 @@
 """What the parts of `make bench` share: running quern and ONNX Runtime in turn, medians, Markdown tables.
 
 Environment: QUERN, BUILD (release folder), OUT (for packages and tables), SHARED (../shared), BENCH_MODELS (full-size models),
-BENCH_THREADS (all processors), BENCH_PAIRS (5), BENCH_PREFIX (a command that each measurement runs under, e.g. taskset)."""
+BENCH_THREADS (all processors), BENCH_PAIRS (5), BENCH_PREFIX (a command that each measurement runs under, e.g. taskset).
+compress.py and quality.py have parts of their own to choose: BENCH_COMPRESS, BENCH_QUALITY."""
 import array, json, math, os, shutil, statistics, subprocess, sys, time
 
 QUERN, BUILD, OUT = os.environ["QUERN"], os.environ["BUILD"], os.environ["OUT"]
